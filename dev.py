@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Set up this checkout and run it: `python3 dev.py verify`, `python3 dev.py test`, `python3 dev.py lint`.
+
+Needs Python 3.11+ and Node 20.19+ and nothing else. Everything is installed inside the checkout, from the lock
+files (`requirements.lock`, `package-lock.json`); what is already there and current is not installed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
+NODE_PROJECTS = [ROOT / "services" / "payment"]
+LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_NODE = (20, 19)
+
+
+def stop(message: str) -> None:
+    """End with one message that says what to do."""
+    sys.exit(f"dev.py: {message}")
+
+
+def require_interpreters() -> None:
+    """Refuse early, and in words, what would fail late and unreadably."""
+    if sys.version_info < OLDEST_PYTHON:
+        stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, this is {sys.version.split()[0]}.")
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        stop("Node 20.19 or newer with npm is needed for the payment service; 'node' or 'npm' is not on PATH.")
+    answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.(\d+)", answer)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_NODE:
+        stop(f"Node 20.19 or newer is needed, 'node --version' says {answer.strip() or 'nothing'}.")
+
+
+def fingerprint(*parts: Path | str) -> str:
+    """A digest of files and settings, to see whether an installation is still what they ask for."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.read_bytes() if isinstance(part, Path) else part.encode())
+    return digest.hexdigest()
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
+    """Run a set-up step; its output is shown only when it fails."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        print(done.stdout, file=sys.stderr)
+        stop(f"'{' '.join(map(str, command))}' failed with exit code {done.returncode}; its output is above.")
+
+
+def set_up_python() -> None:
+    """Make `.venv` from `requirements.lock`, with this project installed editable."""
+    stamp = ENVIRONMENT / "installed-from"
+    wanted = fingerprint(ROOT / "requirements.lock", ROOT / "pyproject.toml", sys.version, str(ROOT))
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Setting up Python packages in .venv ...", flush=True)
+    if not PYTHON.exists():
+        made = subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=False)
+        if made.returncode != 0:
+            shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+            stop("no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv")
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run(*pip, "--require-hashes", "-r", ROOT / "requirements.lock")
+    run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    stamp.write_text(wanted)
+
+
+def set_up_node(project: Path) -> None:
+    """Install a Node service's packages from its `package-lock.json`."""
+    stamp = project / "node_modules" / ".installed-from"
+    wanted = fingerprint(project / "package-lock.json", project / "package.json")
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"Setting up Node packages in {project.relative_to(ROOT)} ...", flush=True)
+    run("npm", "ci", "--no-audit", "--no-fund", cwd=project)
+    stamp.write_text(wanted)
+
+
+def set_up() -> None:
+    """Install everything that is missing or out of date."""
+    require_interpreters()
+    set_up_python()
+    for project in NODE_PROJECTS:
+        set_up_node(project)
+
+
+def lock() -> None:
+    """Resolve the newest allowed versions into the lock files (needs the network)."""
+    run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
+    groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups, "--universal"]
+    result = ["--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
+    run(*sources, "--python-version", "3.11", *result)
+    for project in NODE_PROJECTS:
+        run("npm", "update", "--package-lock-only", cwd=project)
+
+
+def call(*command: str | Path) -> int:
+    """Run one of the project's tools in the foreground and give its exit code."""
+    environment = {**os.environ, "PATH": f"{BINARIES}{os.pathsep}{os.environ.get('PATH', '')}"}
+    try:
+        return subprocess.run([str(word) for word in command], cwd=ROOT, env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        # The child got the same Ctrl-C and has cleaned up and spoken for itself.
+        return 130
+
+
+def lint() -> int:
+    """Ruff, mypy strict and the layers of the house."""
+    steps: list[list[str | Path]] = [
+        [BINARIES / "ruff", "format", "--check", "."],
+        [BINARIES / "ruff", "check", "."],
+        [BINARIES / "mypy"],
+        [BINARIES / "lint-imports"],
+    ]
+    return max(call(*step) for step in steps)
+
+
+def main() -> int:
+    """Parse the command, set up, run."""
+    parser = argparse.ArgumentParser(
+        prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("command", choices=["setup", "verify", "test", "lint", "lock"])
+    command, more = parser.parse_known_args()
+    set_up()
+    match command.command:
+        case "verify":
+            return call(PYTHON, "-m", "pytest", "scenarios", *more)
+        case "test":
+            return call(PYTHON, "-m", "pytest", "tests", *more)
+        case "lint":
+            return lint()
+        case "lock":
+            lock()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

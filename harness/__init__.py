@@ -1,0 +1,5 @@
+"""Verifies that services really report to Sentry: start them, trigger their errors, assert on what they send."""
+
+from harness.fixtures.scenario import scenario
+
+__all__ = ["scenario"]
