@@ -1,0 +1,214 @@
+"""HTTP/1.1 on one connection.
+
+A request of an SDK is small and is answered at once, so a web framework's task, scope and queues for each request
+would cost more than the request itself. The parser is llhttp, the one of Node.js, in the form of httptools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import time
+from functools import lru_cache
+
+import httptools
+
+from harness.collector.ingest import Refuser, Responder
+from harness.collector.limits import LARGEST_BODY
+from harness.collector.messages import CORS_HEADERS, Answer, Refused, Request
+
+_LARGEST_HEAD = 64 * 1024
+# What is kept of a body that is too large to be taken.
+_EXCERPT = 1024 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests from a connection, one after the other, and writes the answers.
+
+    Args:
+        respond: Answers a complete request.
+        refuse: Records a request that is not complete or not HTTP, and answers it.
+        connections: All open connections; this one is a member while it is open.
+    """
+
+    def __init__(self, respond: Responder, refuse: Refuser, connections: set[Connection]) -> None:
+        self._respond = respond
+        self._refuse = refuse
+        self._connections = connections
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closing = False
+        self._reading = False
+        self._url = b""
+        self._head_size = 0
+        self._headers: list[tuple[str, str]] = []
+        self._chunks: list[bytes] = []
+        self._body_size = 0
+
+    async def close(self) -> None:
+        """Close the connection, whatever it is doing, and wait until it is closed."""
+        if self._transport.get_write_buffer_size():
+            # The client does not read; waiting for it might never end.
+            self._transport.abort()
+        self._close()
+        await self._closed
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server gives
+        self._transport = transport
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Record what was being sent when the connection broke."""
+        self._connections.discard(self)
+        if self._reading and not self._closing:
+            cause = f"after {self._body_size} bytes of its body" + (f": {exc}" if exc else "")
+            self._refuse(
+                self._request(), Refused(400, "the connection was closed before the request was complete", cause)
+            )
+        self._closed.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the methods below."""
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            if not self._closing:
+                self._chunks.append(data)
+                self._fail(Refused(400, "invalid HTTP request", str(error)))
+
+    def pause_writing(self) -> None:
+        """Take no more requests from a client that does not read its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._transport.resume_reading()
+
+    # Called by the parser
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._reading = True
+        self._url = b""
+        self._head_size = 0
+        self._headers = []
+        self._chunks = []
+        self._body_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._head_size += len(url)
+        if self._head_size <= _LARGEST_HEAD:
+            self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer."""
+        self._head_size += len(name) + len(value)
+        if self._head_size <= _LARGEST_HEAD:
+            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """Refuse at once what is not worth being read; let a client go on that asks before it sends."""
+        if self._closing:
+            return
+        if self._parser.get_method() == b"CONNECT":
+            self._fail(Refused(405, "method not allowed", "the collector is not a proxy"))
+        elif self._head_size > _LARGEST_HEAD:
+            self._fail(Refused(431, "request header fields too large", f"at most {_LARGEST_HEAD} bytes are read"))
+        elif ("expect", "100-continue") in self._headers and not self._parser.should_upgrade():
+            declared = next((value for name, value in self._headers if name == "content-length"), "0")
+            if int(declared) > LARGEST_BODY:
+                self._fail(_too_large())
+            else:
+                self._transport.write(_CONTINUE)
+
+    def on_body(self, chunk: bytes) -> None:
+        """Take a piece of the body.
+
+        Of a body that is too large an excerpt is kept, but all of it is read: a client that is cut off while it sends
+        does not see the answer.
+        """
+        self._body_size += len(chunk)
+        if self._body_size <= LARGEST_BODY:
+            self._chunks.append(chunk)
+        elif len(self._chunks) > 1 or len(self._chunks[0]) > _EXCERPT:
+            self._chunks = [b"".join(self._chunks)[:_EXCERPT]]
+
+    def on_message_complete(self) -> None:
+        """Answer the request."""
+        if self._closing or self._parser.should_upgrade():
+            return
+        self._reading = False
+        request = self._request()
+        too_large = self._body_size > LARGEST_BODY
+        answer = self._refuse(request, _too_large()) if too_large else self._respond(request)
+        self._chunks = []
+        keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
+        self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
+        if not keep_alive:
+            self._close()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._closing:
+                self._read_without_upgrade(data[upgrade.args[0] :])
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again that offers another protocol, as Java's HTTP client does with its first one.
+
+        The parser stops behind the head of such a request; a server that does not switch has to read it as any other.
+        """
+        lines = [self._parser.get_method() + b" " + self._url + b" HTTP/1.1"]
+        lines += [f"{name}: {value}".encode("latin-1") for name, value in self._headers if name != "connection"]
+        self._parser = httptools.HttpRequestParser(self)
+        self._feed(b"\r\n".join([*lines, b"", rest]))
+
+    def _request(self) -> Request:
+        """Put together what was read."""
+        target = self._url
+        if not target.startswith(b"/"):
+            # Sent as if to a proxy: http://host/path.
+            target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+        path, _, query = target.decode("latin-1").partition("?")
+        method = self._parser.get_method().decode("ascii") if self._url else ""
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        return Request(time.time(), method, path, query, tuple(self._headers), body)
+
+    def _fail(self, refused: Refused) -> None:
+        answer = self._refuse(self._request(), refused)
+        self._transport.write(_encode(answer, with_body=True, keep_alive=False))
+        self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        self._transport.close()
+
+
+def _too_large() -> Refused:
+    return Refused(413, "payload too large", f"at most {LARGEST_BODY} bytes are taken")
+
+
+def _encode(answer: Answer, *, with_body: bool, keep_alive: bool) -> bytes:
+    head = _encode_head(answer.status, answer.content_type, answer.headers, keep_alive)
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body if with_body else b"")
+
+
+@lru_cache(maxsize=64)
+def _encode_head(
+    status: int, content_type: str | None, headers: tuple[tuple[str, str], ...], keep_alive: bool
+) -> bytes:
+    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"]
+    if content_type is not None:
+        lines.append(f"content-type: {content_type}")
+    lines += [f"{name}: {value}" for name, value in CORS_HEADERS + headers]
+    if not keep_alive:
+        lines.append("connection: close")
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")

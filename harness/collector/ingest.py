@@ -1,0 +1,234 @@
+"""Ingest: decides over each request. What gets in goes to the inbox, what does not is kept as a refusal."""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.collector import endpoints
+from harness.collector.inbox import Inbox, Receipt
+from harness.collector.limits import check_item_limits
+from harness.collector.messages import PREFLIGHT, Answer, Refused, Request
+from harness.collector.projects import Project, Projects
+from harness.collector.routes import METHODS, Route, find_route
+from harness.wire.auth import AuthError, Credentials, MissingCredentials, find_credentials
+from harness.wire.dsn import Dsn, InvalidDsn
+from harness.wire.encoding import UnsupportedEncoding
+from harness.wire.envelope import Envelope
+
+_PROTOCOL_VERSION = 7
+_HEALTHY = Answer(200, b'{"is_healthy":true}', "application/json")
+_SUPPORTED_ENCODINGS = (("accept-encoding", "gzip,deflate,br,zstd"),)
+_PROJECT_ID = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One request that was not accepted: what a service sent in vain is evidence too.
+
+    Attributes:
+        received_at: When, in Unix seconds.
+        method: Method of the request.
+        path: Path of the request, percent-encoded as on the wire.
+        query: Query string of the request.
+        headers: Names (in lower case) and values of the request's headers.
+        body: The body as it came over the wire, still in its content encoding; of a request that broke off or was too
+            large, what was kept of it.
+        status: Status code of the answer.
+        detail: What was wrong.
+        service: The service that sent it, if project or key say so.
+    """
+
+    received_at: float
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    status: int
+    detail: str
+    service: str | None
+
+    def __str__(self) -> str:
+        who = f" by {self.service}" if self.service else ""
+        return f"{self.status} {self.detail}: {self.method} {self.path}{who}, {len(self.body)} bytes"
+
+
+class Ingest:
+    """Takes requests the way Relay does.
+
+    Args:
+        inbox: Where accepted requests go.
+        projects: Who may send.
+    """
+
+    def __init__(self, inbox: Inbox, projects: Projects) -> None:
+        self._inbox = inbox
+        self._projects = projects
+        self._recording = threading.Lock()
+        self._refusals: list[Refusal] = []
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Everything that was refused so far, in order."""
+        with self._recording:
+            return list(self._refusals)
+
+    def answer(self, request: Request) -> Answer:
+        """Record a request and answer it.
+
+        Args:
+            request: The request.
+
+        Returns:
+            The answer, never an exception.
+        """
+        try:
+            return self._accept(request)
+        except Refused as refused:
+            return self.refuse(request, refused)
+        except Exception:  # noqa: BLE001 - a defect of the collector must not lose the request that shows it
+            return self.refuse(request, Refused(500, "the collector failed", traceback.format_exc()))
+
+    def refuse(self, request: Request, refused: Refused) -> Answer:
+        """Record a request that is not accepted, and wake who waits in vain for what it carried.
+
+        Args:
+            request: The request, as far as it was read.
+            refused: Why it is not accepted.
+
+        Returns:
+            The answer.
+        """
+        refusal = Refusal(
+            request.received_at,
+            request.method,
+            request.path,
+            request.query,
+            request.headers,
+            request.body,
+            refused.status,
+            str(refused),
+            self._sender(request),
+        )
+        with self._recording:
+            self._refusals.append(refusal)
+        self._inbox.wake()
+        return refused.answer()
+
+    def _accept(self, request: Request) -> Answer:
+        route = find_route(request.path)
+        if route is None:
+            raise Refused(404, "no such endpoint", f"Sentry has nothing at {request.path!r}")
+        methods = METHODS[route.endpoint]
+        if request.method == "OPTIONS":
+            return PREFLIGHT
+        if request.method not in methods:
+            allowed = ", ".join(methods)
+            raise Refused(405, "method not allowed", f"allowed: {allowed}", headers=(("allow", allowed),))
+        if route.endpoint == "health":
+            return _HEALTHY
+        return self._ingest(request, route)
+
+    def _ingest(self, request: Request, route: Route) -> Answer:
+        media_types = endpoints.MEDIA_TYPES.get(route.endpoint)
+        if media_types is not None and request.media_type not in media_types:
+            raise Refused(
+                415,
+                "unsupported media type",
+                f"{request.media_type or 'no content type'}; allowed: {', '.join(sorted(media_types))}",
+            )
+        if route.project_id is not None and not _PROJECT_ID.fullmatch(route.project_id):
+            raise Refused(400, "bad project path parameter", f"{route.project_id!r} is not the number of a project")
+        credentials = _credentials(request, route)
+        project = None if credentials is None else self._projects.find(route.project_id, credentials.public_key)
+        try:
+            reading = endpoints.read(request, route)
+        except UnsupportedEncoding as error:
+            raise Refused(415, "unsupported media type", str(error), headers=_SUPPORTED_ENCODINGS) from None
+        if reading.envelope is not None:
+            project = self._check_dsn(reading.envelope, route, project)
+            check_item_limits(reading.envelope)
+        if project is None:
+            raise _missing_auth("the request names no key")
+        is_envelope = route.endpoint in ("envelope", "tunnel")
+        self._inbox.add(
+            Receipt(
+                request.received_at,
+                project.project_id,
+                project.public_key,
+                "envelope" if is_envelope else route.endpoint,
+                request.headers,
+                request.query,
+                request.header("content-encoding"),
+                request.body,
+                None if is_envelope else reading.envelope,
+            )
+        )
+        return reading.answer
+
+    def _check_dsn(self, envelope: Envelope, route: Route, project: Project | None) -> Project:
+        """Hold the envelope's own DSN against the request, or take the project from it."""
+        if envelope.headers.get("dsn") is None:
+            if project is None:
+                raise _missing_auth("neither the request nor the envelope's dsn header names a key")
+            return project
+        try:
+            dsn = Dsn.parse(envelope.dsn or "")
+        except InvalidDsn as error:
+            raise Refused(400, "invalid event envelope", f"dsn header: {error}") from None
+        if project is None:
+            if route.project_id not in (None, dsn.project_id):
+                raise _header_mismatch("project id", dsn.project_id, route.project_id)
+            return self._projects.find(dsn.project_id, dsn.public_key)
+        if route.project_id is not None and dsn.project_id != project.project_id:
+            raise _header_mismatch("project id", dsn.project_id, project.project_id)
+        if dsn.public_key != project.public_key:
+            raise _header_mismatch("public key", dsn.public_key, project.public_key)
+        return project
+
+    def _sender(self, request: Request) -> str | None:
+        """Name the service behind a refused request, as far as it can be told."""
+        route = find_route(request.path)
+        try:
+            key = find_credentials(request.headers, request.query, route.public_key if route else None).public_key
+            return self._projects.find(None, key).service
+        except (AuthError, Refused):
+            return self._projects.service_of(route.project_id) if route and route.project_id else None
+
+
+Responder = Callable[[Request], Answer]
+"""Answers a request."""
+
+Refuser = Callable[[Request, Refused], Answer]
+"""Records a request that is not accepted, and answers it."""
+
+
+def _credentials(request: Request, route: Route) -> Credentials | None:
+    """Find the sender's key; None where the envelope's own DSN has to name it."""
+    if route.endpoint == "tunnel":
+        return None
+    try:
+        credentials = find_credentials(request.headers, request.query, route.public_key)
+    except MissingCredentials as error:
+        # As in Relay's `endpoints/envelope.rs`, an envelope may bring its own.
+        if route.endpoint == "envelope":
+            return None
+        raise _missing_auth(str(error)) from None
+    except AuthError as error:
+        raise Refused(401, "multiple or bad authorization payloads detected", str(error)) from None
+    if credentials.version is not None and credentials.version > _PROTOCOL_VERSION:
+        raise Refused(400, f"unsupported protocol version ({credentials.version})")
+    return credentials
+
+
+def _missing_auth(cause: str) -> Refused:
+    return Refused(401, "missing authorization information", cause)
+
+
+def _header_mismatch(what: str, inner: str, outer: str | None) -> Refused:
+    cause = f"{what} header mismatch between envelope and request: {inner} in the envelope, {outer} in the request"
+    return Refused(400, "invalid event envelope", cause)

@@ -1,0 +1,171 @@
+"""The collector: a Sentry to send to, in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from concurrent.futures import Future
+from typing import Self
+
+from harness.collector.connection import Connection
+from harness.collector.inbox import Inbox
+from harness.collector.ingest import Ingest, Refusal
+from harness.collector.projects import Projects
+from harness.wire.dsn import Dsn
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound to by default
+_BACKLOG = 1024
+
+
+class CollectorError(RuntimeError):
+    """The collector cannot do what it was asked to; the message says why and what to do."""
+
+
+class Collector:
+    """A server that speaks Sentry's ingest protocol and records everything that is sent to it.
+
+    It serves in a background thread, handles no signals, and may be stopped and started again on the same port.
+
+    Args:
+        host: Address or name to listen on.
+        port: Port to listen on, 0 for any that is free.
+        open: Accept every project and key, not only those of registered services.
+        inbox: Where what arrives is kept; an inbox of its own by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        open: bool = False,  # noqa: A002 - Collector(open=True) says what it means
+        inbox: Inbox | None = None,
+    ) -> None:
+        self.inbox = Inbox() if inbox is None else inbox
+        self._host = host
+        self._port = port
+        self._projects = Projects(open_to_all=open)
+        self._ingest = Ingest(self.inbox, self._projects)
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stopping: asyncio.Event
+
+    def start(self) -> None:
+        """Listen; requests are accepted when this returns.
+
+        Raises:
+            CollectorError: The collector runs already, or cannot listen where it should.
+        """
+        if self._thread is not None:
+            raise CollectorError(f"the collector is already running at {self.url}")
+        listener = _listen(self._host, self._port)
+        self._port = listener.getsockname()[1]
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(listener, started), name=f"collector-{self._port}", daemon=True
+        )
+        self._thread.start()
+        started.result()
+
+    def stop(self) -> None:
+        """Close all connections and stop listening; a collector that does not run stays as it is."""
+        if self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port that the collector listens on; known once it was started.
+
+        Raises:
+            CollectorError: It was to be any free port, and the collector was not started yet.
+        """
+        if self._port == 0:
+            raise CollectorError("the collector has no port yet: start it before asking for its address or a DSN")
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where the collector is reached from this machine, without a slash at the end; as for `port`."""
+        host = _WILDCARDS.get(self._host, self._host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Requests that were not accepted, in order."""
+        return self._ingest.refusals
+
+    def register(self, service: str) -> Dsn:
+        """Give a service a DSN of its own, so that what it sends is known to be its.
+
+        Args:
+            service: Name of the service; one name always gets the same DSN.
+
+        Returns:
+            The DSN to configure the service's SDK with.
+
+        Raises:
+            CollectorError: The collector was not started yet.
+        """
+        project = self._projects.register(service)
+        return Dsn.parse(f"{self.url.replace('://', f'://{project.public_key}@')}/{project.project_id}")
+
+    def service_of(self, project_id: str) -> str | None:
+        """Name the service that was given a project.
+
+        Args:
+            project_id: The project, as in `Arrival.project_id`.
+
+        Returns:
+            The service's name, None for a project that no service was given.
+        """
+        return self._projects.service_of(project_id)
+
+    def _run(self, listener: socket.socket, started: Future[None]) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._serve(listener, started))
+
+    async def _serve(self, listener: socket.socket, started: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        connections: set[Connection] = set()
+        server = await self._loop.create_server(
+            lambda: Connection(self._ingest.answer, self._ingest.refuse, connections),
+            sock=listener,
+            backlog=_BACKLOG,
+        )
+        started.set_result(None)
+        await self._stopping.wait()
+        server.close()
+        await asyncio.gather(*[connection.close() for connection in connections])
+        await server.wait_closed()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind in the caller's thread, so that what goes wrong is the caller's exception."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise CollectorError(f"the collector cannot listen on {host}:{port}: {_advice(error)}") from error
+
+
+def _advice(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{reason}. Stop the process that listens there, or choose another port (0 takes a free one)."
+        case errno.EACCES:
+            return f"{reason}. Choose a port above 1023, or 0 for a free one."
+    return f"{reason}. The host must be an address or a name of this machine."
