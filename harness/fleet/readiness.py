@@ -1,0 +1,93 @@
+"""Waiting until a service is ready, and noticing at once when it never will be."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+
+import psutil
+import requests
+
+from harness.fleet.ports import LOOPBACK, describe_listener, find_listener
+from harness.fleet.process import ServiceInstance, StartFailure, describe_exit
+
+_PACE = 0.02
+_PROBE_TIMEOUT = 2.0
+
+
+class StartCancelled(RuntimeError):
+    """The start was given up because another service failed or the user interrupted it."""
+
+
+def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Callable[[], bool]) -> None:
+    """Wait until the service answers its readiness path with 2xx, or accepts connections when it has none.
+
+    Args:
+        instance: the service, started.
+        timeout: seconds from now.
+        cancelled: tells whether to give up.
+
+    Raises:
+        StartFailure: it ended, or did not become ready in time; the message has its command and log.
+        StartCancelled: it was cancelled.
+    """
+    deadline = time.monotonic() + timeout
+    path = instance.spec.ready
+    awaited = f"GET {instance.url}{path}" if path is not None else f"a connection to {LOOPBACK}:{instance.port}"
+    with requests.Session() as session:
+        # Neither a proxy nor a .netrc of the developer's has a say in loopback.
+        session.trust_env = False
+        while True:
+            patience = min(_PROBE_TIMEOUT, max(_PACE, deadline - time.monotonic()))
+            if path is not None:
+                problem = _probe_path(session, f"{instance.url}{path}", patience)
+            else:
+                problem = _probe_port(instance.port, patience)
+            if problem is None and _is_somebody_elses(instance):
+                problem = f"the port is that of {describe_listener(instance.port)}"
+            code = instance.wait_exit(0 if problem is None else _PACE)
+            if code is not None:
+                after = time.time() - instance.started_at
+                what = f"{describe_exit(code)} after {after:.1f} s, before it was ready"
+                raise StartFailure(instance.describe_failure(what))
+            if problem is None:
+                return
+            if cancelled():
+                raise StartCancelled(instance.name)
+            if time.monotonic() >= deadline:
+                what = f"it was not ready within {timeout:g} s: {awaited}: {problem}"
+                raise StartFailure(instance.describe_failure(what))
+
+
+def _is_somebody_elses(instance: ServiceInstance) -> bool:
+    """Whether what answers at the port cannot be the service, because it is older."""
+    listener = find_listener(instance.port)
+    try:
+        started = psutil.Process(instance.pid).create_time()
+        return listener is not None and listener.create_time() < started
+    except psutil.Error:
+        return False
+
+
+def _probe_path(session: requests.Session, url: str, timeout: float) -> str | None:
+    # Its own trace, marked as not sampled: a readiness probe is no telemetry that anybody wants to see.
+    headers = {"sentry-trace": f"{secrets.token_hex(16)}-{secrets.token_hex(8)}-0"}
+    try:
+        answer = session.get(url, timeout=timeout, allow_redirects=False, headers=headers)
+    except requests.Timeout:
+        return f"no answer within {timeout:.1f} s"
+    except requests.ConnectionError:
+        return "connection refused or broken"
+    except requests.RequestException as problem:
+        return str(problem)
+    return None if 200 <= answer.status_code < 300 else f"answered {answer.status_code} {answer.reason}"
+
+
+def _probe_port(port: int, timeout: float) -> str | None:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=timeout).close()
+    except OSError as problem:
+        return str(problem)
+    return None
