@@ -1,0 +1,1 @@
+"""Decides right or wrong: captures, their diagnosis when something is missing."""

@@ -1,0 +1,107 @@
+"""Everything known about one scenario, as plain data that travels between processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.collector.inbox import Arrival
+from harness.telemetry.resources import ResourceSample
+from harness.wire.trace import DynamicSamplingContext
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the triggered endpoint answered.
+
+    Args:
+        headers: header names are lower-case.
+        elapsed_ms: from sending the request to having the whole body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed_ms: float
+    url: str
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: it is none; the message shows its beginning.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as problem:
+            raise ValueError(f"{self.url} answered {self.status} without JSON: {self.text[:200]!r}") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What the fleet and the collector know about one service at the time of the capture.
+
+    Args:
+        state: outcome of the flush barrier: ``flushed``, ``no-sdk``, ``not-initialised``, ``no-agent``, ``exited``,
+            ``timed-out``; ``unknown`` when the service was never asked.
+        sdk: name and version of the SDK that answered.
+        exit_code: set when the process has ended.
+        ever_contacted: whether the collector ever heard of it.
+        release: release and Sentry environment that the fleet gave it.
+        refusals: requests of this service that the collector refused, in words.
+        log_tail: the last lines of its output.
+        resources: samples taken while the scenario ran.
+    """
+
+    name: str
+    state: str = "unknown"
+    sdk: str | None = None
+    exit_code: int | None = None
+    ever_contacted: bool = False
+    release: str | None = None
+    environment: str | None = None
+    refusals: tuple[str, ...] = ()
+    log_tail: str = field(default="", repr=False)
+    resources: tuple[ResourceSample, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The record of one scenario.
+
+    Args:
+        title: the endpoint, such as ``payment GET /debug/crash``.
+        target: the service that the endpoint belongs to.
+        trace_id: the scenario's own trace; None when everything that arrives counts (in-process captures).
+        span_id: the span that the trigger announced as parent.
+        response: the answer; None when there was none, then `problem` says why.
+        arrivals: envelopes that speak of the trace.
+        orphans: envelopes that the services sent meanwhile without a trace or in a trace that no scenario started.
+        services: facts by service name.
+        services_by_project: service names by the project id of their DSN.
+        marker: an id of this scenario alone, sent as ``X-Request-Id``.
+        secrets: what must not reach Sentry, by a name for it: credentials that the trigger sent, secrets in the
+            services' environment.
+        sampling_context: the dynamic sampling context that the trigger announced; None when it announced none.
+    """
+
+    title: str
+    target: str
+    trace_id: str | None
+    span_id: str | None = None
+    response: Response | None = None
+    problem: str | None = None
+    arrivals: tuple[Arrival, ...] = field(default=(), repr=False)
+    orphans: tuple[Arrival, ...] = field(default=(), repr=False)
+    services: Mapping[str, ServiceFacts] = field(default_factory=dict, repr=False)
+    services_by_project: Mapping[str, str] = field(default_factory=dict, repr=False)
+    marker: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sampling_context: DynamicSamplingContext | None = None

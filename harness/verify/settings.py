@@ -1,0 +1,74 @@
+"""How a project configures the checks: the table ``[checks]`` of ``harness.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.verify.finding import Severity
+
+
+class InvalidCheckSettings(ValueError):
+    """The table ``[checks]`` is not as it should be; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What a project wants of the checks.
+
+    Args:
+        disable: codes of checks, or of single findings, that are off.
+        severity: severity by code, where it shall differ from the check's own.
+        options: options by check name, such as the budget of ``volume``.
+    """
+
+    disable: frozenset[str] = frozenset()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def option(self, check: str, name: str, default: float) -> float:
+        """A number of a check's table.
+
+        Raises:
+            InvalidCheckSettings: it is no number.
+        """
+        value = self.options.get(check, {}).get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidCheckSettings(f"[checks.{check}] {name} must be a number, not {value!r}")
+        return value
+
+
+def read_check_settings(table: Mapping[str, Any], known: frozenset[str]) -> CheckSettings:
+    """The settings from the decoded table.
+
+    Args:
+        table: the table ``[checks]``.
+        known: names of all registered checks.
+
+    Raises:
+        InvalidCheckSettings: an unknown check or severity, or a value of the wrong type.
+    """
+    disable = table.get("disable", [])
+    severities = table.get("severity", {})
+    options = {name: value for name, value in table.items() if name not in ("disable", "severity")}
+    if not isinstance(disable, list) or not all(isinstance(code, str) for code in disable):
+        raise InvalidCheckSettings("[checks] disable must be a list of codes")
+    if not isinstance(severities, dict):
+        raise InvalidCheckSettings("[checks.severity] must be a table of code = severity")
+    for code in [*disable, *severities, *options]:
+        if str(code).partition(".")[0] not in known:
+            raise InvalidCheckSettings(
+                f"[checks] names the unknown check {code!r}; there are: {', '.join(sorted(known))}"
+            )
+    for code, severity in severities.items():
+        if severity not in list(Severity):
+            raise InvalidCheckSettings(f"[checks.severity] {code}: {severity!r} is neither 'error' nor 'warning'")
+    for name, value in options.items():
+        if not isinstance(value, dict):
+            raise InvalidCheckSettings(f"[checks.{name}] must be a table")
+    return CheckSettings(
+        disable=frozenset(disable),
+        severity={code: Severity(severity) for code, severity in severities.items()},
+        options=options,
+    )
