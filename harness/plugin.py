@@ -1,0 +1,132 @@
+"""The pytest plugin: options, hooks and fixtures, in the order in which pytest meets them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.fixtures.capture import capture, sentry_capture, trigger
+from harness.fixtures.comparison import explain_comparison
+from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
+from harness.fixtures.fleet import collector, fleet
+from harness.fixtures.scenario import scenario_of
+from harness.run.summary import RunSummary
+from harness.run.summary_text import summary_lines
+
+__all__ = ["capture", "collector", "fleet", "sentry_capture", "trigger"]
+
+_SUMMARY = pytest.StashKey[RunSummary]()
+_NARROWED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the configuration."""
+    group = parser.getgroup("sentry", "Sentry verification")
+    group.addoption(
+        "--harness-config",
+        metavar="FILE",
+        default=None,
+        help="the fleet's configuration (default: harness.toml in the root directory)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark, and end the fleet when the run is told to end."""
+    config.addinivalue_line(
+        "markers", "scenario(service, endpoint, ...): one endpoint, triggered in one trace; set by @harness.scenario"
+    )
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # CI systems cancel with SIGTERM; its default would leave every service running.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the one execution of the run is served."""
+    node.workerinput["sentry_harness"] = asdict(serve_execution(node.config))
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember that this is not the whole run, so that endpoint coverage does not complain."""
+    for item in items[:1]:
+        item.config.stash[_NARROWED] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fire the triggers of everything that was selected, while the first tests are being set up."""
+    if session.config.option.collectonly:
+        return
+    selected = [scenario for item in session.items if (scenario := scenario_of(item)) is not None]
+    if selected:
+        scenarios_of(session.config).begin(selected, complete=_is_whole_run(session.config))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Hold a scenario's answer against the expected status before its body runs."""
+    __tracebackhide__ = True
+    scenario = scenario_of(pyfuncitem)
+    if scenario is not None:
+        captured = pyfuncitem.funcargs.get("capture")
+        problem = status_problem(captured, scenario.status, scenario.exit_code, scenario.trigger.service)
+        if problem:
+            pytest.fail(problem, pytrace=False)
+    return (yield)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Print only what differs when a partial dictionary does not fit."""
+    return explain_comparison(op, left, right)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End the fleet, and fail the run for a debug endpoint that no scenario triggers."""
+    execution = own_execution(session.config)
+    if execution is None or not execution.started:
+        return
+    summary = session.config.stash[_SUMMARY] = execution.stop()
+    gaps = summary.uncovered and summary.coverage_is_enforced
+    if gaps and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was verified."""
+    summary = config.stash.get(_SUMMARY, None)
+    if summary is None:
+        return
+    terminalreporter.section("Sentry verification")
+    for line, markup in summary_lines(summary):
+        terminalreporter.write_line(line, **markup)
+
+
+def status_problem(captured: Any, status: int | None, exit_code: int | None, service: str) -> str | None:
+    """What is wrong with a scenario's answer or its service's exit, in words; None when it is as expected."""
+    evidence = captured.evidence
+    facts = evidence.services.get(service)
+    log = f"\nLast lines of {service}'s log:\n{facts.log_tail}" if facts and facts.log_tail else ""
+    if facts and facts.exit_code not in (None, exit_code):
+        log = f"\nThe process of {service} ended with exit code {facts.exit_code}.{log}"
+    if evidence.response is None:
+        return f"{evidence.title} gave no answer: {evidence.problem}{log}"
+    if status is not None and evidence.response.status != status:
+        answer = f"{evidence.title} answered {evidence.response.status}, expected {status}"
+        return f"{answer}: {evidence.response.text[:500]}{log}"
+    if exit_code is not None and (facts is None or facts.exit_code != exit_code):
+        ended = "is still running" if facts is None or facts.exit_code is None else f"ended with {facts.exit_code}"
+        return f"{evidence.title}: the process of {service} {ended}, expected exit code {exit_code}{log}"
+    return None
+
+
+def _is_whole_run(config: pytest.Config) -> bool:
+    named = [Path(config.invocation_params.dir, argument.split("::")[0]) for argument in config.args]
+    narrowed = config.stash.get(_NARROWED, False) or config.getoption("lf", default=False)
+    return not narrowed and all(path.is_dir() for path in named)

@@ -1,0 +1,1 @@
+"""One execution: scenarios are triggered all at once, their captures collected, the outcome recorded."""

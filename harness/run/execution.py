@@ -1,0 +1,223 @@
+"""One execution: a fleet and a collector for all scenarios, every trigger fired at once, captures handed out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.collector.inbox import Arrival
+from harness.collector.server import Collector
+from harness.fleet.fleet import Fleet
+from harness.fleet.spec import FleetSpec
+from harness.run.gathering import Gathering, TraceBook
+from harness.run.manifest import fetch_manifest
+from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
+from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
+from harness.telemetry.origin import Origin
+from harness.telemetry.reading import read_telemetry
+from harness.verify.evidence import Evidence
+
+CONCURRENT_TRIGGERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """Where a running service is, and what it reports as."""
+
+    name: str
+    url: str
+    dsn: str
+    release: str
+    environment: str
+
+
+class Execution:
+    """Runs scenarios against one fleet and hands out the evidence of each.
+
+    Thread-safe: any number of test processes may ask for evidence at the same time.
+
+    Args:
+        spec: the fleet.
+        directory: where logs are written.
+    """
+
+    def __init__(self, spec: FleetSpec, directory: Path) -> None:
+        self._spec = spec
+        self._collector = Collector()
+        self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
+        self._book = TraceBook()
+        self._lock = threading.Lock()
+        self._resources = ExitStack()
+        self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
+        self._ready: Future[None] | None = None
+        self._gatherings: dict[str, Future[Gathering]] = {}
+        self._handed_out: set[str] = set()
+        self._durations: dict[str, tuple[str, float]] = {}
+        self._scenarios: dict[str, Scenario] = {}
+        self._manifests: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._endpoints_triggered: set[tuple[str, str, str]] = set()
+        self._coverage_is_enforced = True
+        self._fleet_start = 0.0
+        self._first_trigger = self._last_capture = 0.0
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was ever asked of this execution."""
+        return self._ready is not None
+
+    def begin(self, scenarios: Iterable[Scenario], *, complete: bool) -> None:
+        """Start the fleet if it is not up yet and trigger, all at once, every scenario not triggered before.
+
+        Returns at once. Several test processes announce the same scenarios; the first one counts.
+
+        Args:
+            scenarios: what was selected.
+            complete: whether this is all there is, so that an endpoint without a scenario is a failure.
+        """
+        with self._lock:
+            self._coverage_is_enforced = self._coverage_is_enforced and complete
+            if self._ready is None:
+                self._ready = self._pool.submit(self._start)
+            # Those that need instances of their own take longest: they go first.
+            for scenario in sorted(scenarios, key=lambda scenario: not scenario.isolated):
+                if scenario.key not in self._scenarios:
+                    self._scenarios[scenario.key] = scenario
+                    self._gatherings[scenario.key] = self._pool.submit(self._run, scenario)
+
+    def evidence(self, key: str) -> Evidence:
+        """The evidence of a scenario; waits until it is complete. Asked again, the scenario is triggered again.
+
+        Raises:
+            FleetFailure: the fleet did not start.
+        """
+        with self._lock:
+            again = key in self._handed_out
+            self._handed_out.add(key)
+            if again:
+                self._gatherings[key] = self._pool.submit(self._run, self._scenarios[key])
+            gathering = self._gatherings[key]
+        return gathering.result().evidence
+
+    def refresh(self, key: str) -> Evidence:
+        """The evidence of a scenario after another flush barrier."""
+        return self._gatherings[key].result().refresh()
+
+    def trigger(self, triggers: Sequence[Trigger]) -> list[str]:
+        """Send requests from within a test, all at once; gives a key for the evidence of each."""
+        keys = []
+        with self._lock:
+            if self._ready is None:
+                self._ready = self._pool.submit(self._start)
+            for trigger in triggers:
+                key = f"{trigger.title} #{len(self._scenarios) + 1}"
+                self._scenarios[key] = Scenario(key, trigger, status=None)
+                self._gatherings[key] = self._pool.submit(self._run, self._scenarios[key])
+                keys.append(key)
+        return keys
+
+    def services(self) -> dict[str, ServiceAddress]:
+        """The running services; starts the fleet if it is not up yet.
+
+        Raises:
+            FleetFailure: the fleet did not start.
+        """
+        with self._lock:
+            if self._ready is None:
+                self._ready = self._pool.submit(self._start)
+        self._ready.result()
+        return {
+            name: ServiceAddress(
+                name, instance.url, str(instance.dsn), instance.spec.release, self._spec.sentry_environment
+            )
+            for name, instance in self._fleet.instances.items()
+        }
+
+    def stop(self) -> RunSummary:
+        """End everything and say what was verified."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        failure = self._failure()
+        if self.started and failure is None:
+            self._fleet.flush()
+        summary = self._summary(failure)
+        self._resources.close()
+        self._pool.shutdown(wait=True)
+        return summary
+
+    def _start(self) -> None:
+        started = time.perf_counter()
+        try:
+            self._resources.enter_context(self._collector)
+            self._resources.enter_context(self._fleet)
+            for name, service in self._spec.services.items():
+                if service.manifest is not None:
+                    url = self._fleet.instances[name].url + service.manifest
+                    self._manifests[name] = fetch_manifest(name, url)
+        except Exception as problem:
+            raise FleetFailure(str(problem)) from problem
+        self._fleet_start = time.perf_counter() - started
+        self._first_trigger = time.perf_counter()
+
+    def _run(self, scenario: Scenario) -> Gathering:
+        assert self._ready is not None  # noqa: S101 - begin and trigger set it before they submit
+        self._ready.result()
+        if scenario.trigger.service not in self._spec.services:
+            known = ", ".join(self._spec.services)
+            raise InvalidScenario(f"{scenario.trigger.title}: no such service; the fleet has: {known}")
+        self._endpoints_triggered.add(scenario.trigger.endpoint)
+        gathering = Gathering(scenario, self._spec, self._fleet, self._collector, self._book)
+        started = time.perf_counter()
+        gathering.run()
+        self._last_capture = time.perf_counter()
+        self._durations[scenario.key] = (scenario.trigger.title, self._last_capture - started)
+        return gathering
+
+    def _failure(self) -> str | None:
+        if self._ready is None or not self._ready.done() or self._ready.cancelled():
+            return None
+        problem = self._ready.exception()
+        return None if problem is None else str(problem)
+
+    def _summary(self, failure: str | None) -> RunSummary:
+        arrivals = self._collector.inbox.arrivals()
+        items = Counter(item.type for arrival in arrivals if arrival.envelope for item in arrival.envelope.items)
+        slowest_title, slowest = max(self._durations.values(), key=lambda entry: entry[1], default=("", 0.0))
+        return RunSummary(
+            scenarios=len(self._scenarios),
+            envelopes=len(arrivals),
+            items=dict(sorted(items.items())),
+            coverage=tuple(self._coverage()),
+            coverage_is_enforced=self._coverage_is_enforced,
+            lost=tuple(self._lost(arrivals)),
+            refusals=tuple(str(refusal) for refusal in self._collector.refusals),
+            timing=Timing(
+                fleet_start=self._fleet_start,
+                slowest=slowest,
+                slowest_title=slowest_title,
+                one_after_another=sum(duration for _, duration in self._durations.values()),
+                all_scenarios=max(0.0, self._last_capture - self._first_trigger),
+            ),
+            failure=failure,
+        )
+
+    def _coverage(self) -> Iterable[Coverage]:
+        for name, endpoints in self._manifests.items():
+            covered = frozenset(
+                (method, path) for service, method, path in self._endpoints_triggered if service == name
+            )
+            yield Coverage(name, endpoints, covered & frozenset(endpoints))
+
+    def _lost(self, arrivals: Sequence[Arrival]) -> Iterable[LostTrace]:
+        telemetry = read_telemetry(
+            (arrival.envelope, Origin(service=self._collector.service_of(arrival.project_id)))
+            for arrival in arrivals
+            if arrival.envelope is not None
+        )
+        for event in telemetry.events:
+            if event.trace_id not in self._book.started:
+                yield LostTrace(event.service or "?", event.title, event.trace_id)

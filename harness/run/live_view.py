@@ -1,0 +1,102 @@
+"""Showing on a terminal what arrives, while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.collector.inbox import Arrival
+from harness.collector.server import Collector
+from harness.fleet.fleet import Fleet
+from harness.fleet.spec import FleetSpec
+from harness.telemetry.events import ErrorEvent
+from harness.telemetry.origin import Origin
+from harness.telemetry.reading import View, read_envelope
+from harness.telemetry.records import Attachment, ClientReport, Profile, Session, Unread
+from harness.telemetry.signals import Log, Metric
+from harness.telemetry.spans import Span
+
+# How often a waiting loop comes up for air, so that Ctrl-C is heard on every platform; arrivals wake it at once.
+_BREATH = 1.0
+
+
+def print_fleet(spec: FleetSpec, fleet: Fleet, console: Console) -> None:
+    """A table of the running services with the URLs to try."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("service", "url", "through the entry service", "DSN"):
+        table.add_column(heading, overflow="fold")
+    entry = fleet.instances[spec.entry].url if spec.entry else None
+    for name, instance in fleet.instances.items():
+        route = spec.services[name].route
+        table.add_row(name, instance.url, f"{entry}{route}" if entry and route else "", str(instance.dsn))
+    console.print(table)
+    console.print("Ctrl-C ends it.")
+
+
+def print_arrivals(collector: Collector, console: Console) -> None:
+    """Print every item as it arrives, and every refused request; never returns but by Ctrl-C."""
+    shown = refused = 0
+    while True:
+        collector.inbox.wait_for(_newer_than(collector, shown, refused), _BREATH)
+        for arrival in collector.inbox.arrivals(since=shown):
+            console.print(_headline(arrival, collector), soft_wrap=True)
+            for line in _lines(arrival, collector):
+                console.print(Text.assemble("  ", *line), soft_wrap=True)
+            shown = arrival.number + 1
+        for refusal in collector.refusals[refused:]:
+            console.print(Text(f"refused: {refusal}", style="red"), soft_wrap=True)
+            refused += 1
+
+
+def _newer_than(collector: Collector, shown: int, refused: int) -> Callable[[], bool | None]:
+    return lambda: len(collector.inbox) > shown or len(collector.refusals) > refused or None
+
+
+def _headline(arrival: Arrival, collector: Collector) -> Text:
+    at = datetime.fromtimestamp(arrival.received_at).astimezone().strftime("%H:%M:%S")
+    who = collector.service_of(arrival.project_id) or f"project {arrival.project_id}"
+    encoding = f", {arrival.content_encoding}" if arrival.content_encoding else ""
+    text = f"{at} {who}  {arrival.endpoint}  {len(arrival.body)} bytes ({arrival.wire_size} on the wire{encoding})"
+    return Text(text, style="bold")
+
+
+def _lines(arrival: Arrival, collector: Collector) -> list[list[str | tuple[str, str]]]:
+    if arrival.envelope is None:
+        return []
+    origin = Origin(service=collector.service_of(arrival.project_id), project_id=arrival.project_id)
+    return [_line(view) for view in read_envelope(arrival.envelope, origin)]
+
+
+def _line(view: View) -> list[str | tuple[str, str]]:
+    match view:
+        case ErrorEvent():
+            kind = "message" if view.is_message else "error"
+            handled = {True: "handled", False: "unhandled", None: ""}[view.handled]
+            return [(f"{kind:<10}", "red"), f"{view.title}  {view.level} {handled}  trace {view.trace_id}"]
+        case Span():
+            duration = "" if view.duration_ms is None else f"{view.duration_ms:.0f} ms"
+            return [
+                (f"{view.form[:10]:<11}", "cyan"),
+                f"{view.op or '-'}  {view.name}  {duration}  trace {view.trace_id}",
+            ]
+        case Log():
+            return [(f"{'log':<11}", "blue"), f"{view.level}  {view.body}"]
+        case Metric():
+            return [(f"{'metric':<11}", "blue"), f"{view.type} {view.name} = {view.value}"]
+        case Session():
+            return [(f"{'session':<11}", "magenta"), f"{view.status or 'aggregate'}  {view.release}"]
+        case Profile():
+            return [(f"{'profile':<11}", "green"), f"{view.sample_count} samples  {view.transaction or ''}"]
+        case Attachment():
+            return [(f"{'attachment':<11}", "green"), f"{view.filename}  {len(view.payload)} bytes"]
+        case ClientReport():
+            dropped = ", ".join(f"{each.quantity} x {each.category} ({each.reason})" for each in view.discarded)
+            return [(f"{'report':<11}", "yellow"), f"the SDK dropped {dropped}"]
+        case Unread():
+            return [(f"{view.type[:10]:<11}", "yellow"), view.reason]
+        case _:
+            return [(f"{type(view).__name__.lower()[:10]:<11}", "green"), str(getattr(view, "payload", ""))[:120]]

@@ -1,0 +1,83 @@
+"""One execution for many test processes: the controlling process serves it, workers reach it by address and key."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.managers import BaseManager
+from typing import Protocol, cast
+
+from harness.run.execution import Execution, ServiceAddress
+from harness.run.scenario import Scenario, Trigger
+from harness.verify.evidence import Evidence
+
+
+class Scenarios(Protocol):
+    """What a test process needs of an execution, be it in this process or in the controlling one."""
+
+    def begin(self, scenarios: Iterable[Scenario], *, complete: bool) -> None:
+        """Announce the selected scenarios."""
+
+    def evidence(self, key: str) -> Evidence:
+        """The evidence of a scenario, once it is complete."""
+
+    def refresh(self, key: str) -> Evidence:
+        """The evidence after another flush barrier."""
+
+    def trigger(self, triggers: Sequence[Trigger]) -> list[str]:
+        """Send requests from within a test."""
+
+    def services(self) -> dict[str, ServiceAddress]:
+        """The running services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the execution is served, with the key that opens it; plain data for a worker's start-up message."""
+
+    host: str
+    port: int
+    key: str
+
+
+class _Manager(BaseManager):
+    pass
+
+
+class ExecutionServer:
+    """Serves an execution on a loopback port to the test processes of the same run."""
+
+    def __init__(self, execution: Execution) -> None:
+        key = secrets.token_hex(16)
+
+        class ServingManager(BaseManager):
+            """A class of its own for each execution, because registrations belong to the class."""
+
+        ServingManager.register("execution", callable=lambda: execution, exposed=_EXPOSED)
+        self._server = ServingManager(("127.0.0.1", 0), authkey=key.encode()).get_server()
+        host, port = cast("tuple[str, int]", self._server.address)
+        self.address = Address(host, port, key)
+        threading.Thread(target=self._serve, name="execution-server", daemon=True).start()
+
+    def _serve(self) -> None:
+        # BaseManager's server ends its loop by exiting; here it runs in a thread of the controlling process.
+        with suppress(SystemExit):
+            self._server.serve_forever()
+
+
+_EXPOSED = ("begin", "evidence", "refresh", "services", "trigger")
+_Manager.register("execution", exposed=_EXPOSED)
+
+
+def connect(address: Address) -> Scenarios:
+    """The execution that the controlling process serves.
+
+    Raises:
+        OSError: it is gone.
+    """
+    manager = _Manager((address.host, address.port), authkey=address.key.encode())
+    manager.connect()
+    return cast("Scenarios", manager.execution())  # type: ignore[attr-defined]

@@ -1,0 +1,42 @@
+"""The terminal summary of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.run.summary import RunSummary
+
+Line = tuple[str, dict[str, bool]]
+
+
+def summary_lines(summary: RunSummary) -> Iterator[Line]:
+    """The summary line by line, each with the terminal markup to print it in."""
+    if summary.failure is not None:
+        yield "The fleet did not start:", {"red": True, "bold": True}
+        yield from ((line, {}) for line in summary.failure.splitlines())
+        return
+    yield f"scenarios   {summary.scenarios}", {}
+    yield from _coverage(summary)
+    items = ", ".join(f"{count} {kind}" for kind, count in summary.items.items())
+    yield f"captured    {summary.envelopes} envelopes: {items or 'no items'}", {}
+    if summary.lost:
+        yield f"lost traces {len(summary.lost)} errors arrived outside every scenario's trace:", {"yellow": True}
+        yield from ((f"  {lost.service}: {lost.title} (trace {lost.trace_id})", {}) for lost in summary.lost)
+    else:
+        yield "lost traces none", {}
+    if summary.refusals:
+        yield f"refused     {len(summary.refusals)} requests that Sentry would refuse too:", {"red": True}
+        yield from ((f"  {refusal}", {}) for refusal in summary.refusals[:10])
+    timing = summary.timing
+    yield f"time        fleet start {timing.fleet_start:.1f} s, then all scenarios {timing.all_scenarios:.1f} s", {}
+    yield f"            slowest scenario {timing.slowest:.1f} s: {timing.slowest_title}", {}
+    yield f"            one after another they would take {timing.one_after_another:.1f} s", {}
+
+
+def _coverage(summary: RunSummary) -> Iterator[Line]:
+    for of in summary.coverage:
+        total = len(of.endpoints)
+        yield f"endpoints   {of.service}: {total - len(of.missing)} of {total} debug endpoints", {}
+    if summary.uncovered and summary.coverage_is_enforced:
+        yield "No scenario triggers these endpoints, which fails the run:", {"red": True, "bold": True}
+        yield from ((f"  {endpoint}", {"red": True}) for endpoint in summary.uncovered)

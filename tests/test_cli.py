@@ -1,0 +1,127 @@
+"""The command line as a user runs it: a process, its output, Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+import sentry_sdk
+
+from tests.fixtures.conftest import CONFIGURATION, SERVICE
+
+# What does not come in this time never comes: the process is ended, so that its output can be shown.
+PATIENCE = 30.0
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start_command(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "harness.cli", *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_command
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    assert process.stdout is not None
+    patience = threading.Timer(PATIENCE, process.kill)
+    patience.start()
+    seen = ""
+    try:
+        for line in process.stdout:
+            seen += line
+            if found := re.search(pattern, seen):
+                return found
+    finally:
+        patience.cancel()
+    raise AssertionError(f"{pattern!r} did not come; the output was:\n{seen}")
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    return output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_collect_prints_its_dsn_and_what_arrives_and_ends_cleanly(start: Start, number: signal.Signals) -> None:
+    process = start("collect")
+    dsn = read_until(process, r"DSN: (http://\S+)\n")[1]
+    client = sentry_sdk.Client(dsn=dsn, default_integrations=False)
+    client.capture_event({"message": "the reels are stuck", "level": "warning"})
+    client.close()
+    read_until(process, r"message\s+the reels are stuck\s+warning")
+    assert "Stopped." in end(process, number)
+    assert process.returncode == 0
+
+
+def test_collect_shows_what_it_refuses(start: Start) -> None:
+    process = start("collect")
+    dsn = read_until(process, r"DSN: http://(\w+)@(\S+)/(\d+)\n")
+    url = f"http://{dsn[2]}/api/{dsn[3]}/envelope/?sentry_key={dsn[1]}"
+    assert requests.post(url, data=b"{broken", timeout=5).status_code == 400
+    read_until(process, r"refused: 400 .*")
+    end(process)
+
+
+def test_a_port_in_use_is_one_clear_line(start: Start) -> None:
+    first = start("collect")
+    port = read_until(first, r"DSN: http://\w+@127\.0\.0\.1:(\d+)/")[1]
+    second = start("collect", "--port", port)
+    output, _ = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert output.startswith("sentry-harness collect: ")
+    assert port in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_up_runs_the_fleet_and_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SERVICE)
+    (tmp_path / "harness.toml").write_text(CONFIGURATION)
+    process = start("up")
+    url = read_until(process, r"shop\s+(http://\S+)")[1]
+    assert requests.get(f"{url}/debug/crash", timeout=5).status_code == 500
+    read_until(process, r"error\s+ValueError: the cart is broken")
+    (pid,) = (tmp_path / "starts.txt").read_text().split()
+    assert psutil.pid_exists(int(pid))
+    end(process)
+    assert process.returncode == 0
+    assert not psutil.pid_exists(int(pid))
+
+
+def test_up_without_a_configuration_says_what_to_write(start: Start) -> None:
+    process = start("up")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "harness.toml does not exist" in output
+
+
+def test_up_with_a_service_that_dies_shows_its_log(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("raise SystemExit('no licence key')")
+    (tmp_path / "harness.toml").write_text(CONFIGURATION)
+    process = start("up")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "no licence key" in output
