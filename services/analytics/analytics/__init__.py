@@ -1,0 +1,1 @@
+"""Analytics: stores what players do and adds it up by the day."""

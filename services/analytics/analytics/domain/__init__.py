@@ -1,0 +1,1 @@
+"""What analytics does, free of HTTP: storing events, reports, exports, documents."""

@@ -1,0 +1,8 @@
+"""Debug endpoints: real errors and real load, on demand and within bounds."""
+
+from __future__ import annotations
+
+from game_engine.debug import concurrency, errors, load
+from game_engine.debug.endpoint import ManifestHandler, debug
+
+__all__ = ["ManifestHandler", "concurrency", "debug", "errors", "load"]

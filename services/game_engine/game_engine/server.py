@@ -1,0 +1,72 @@
+"""The Tornado application and its life, from the listening socket to a shutdown that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import time
+
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.routing import URLSpec
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.web import Application
+
+from game_engine.debug import ManifestHandler, debug
+from game_engine.handlers import Engine, HealthHandler, NotFoundHandler, SpinHandler
+from game_engine.in_flight import InFlight
+from game_engine.peers import EventFeed, Peer, Wallet
+from game_engine.rounds import Table
+from game_engine.settings import Settings
+from observability.sdk import stop_sentry
+from observability.structured_log import announce
+
+DRAIN_SECONDS = 1.0
+MOST_OUTGOING_REQUESTS = 200
+LARGEST_BODY_BYTES = 64 * 1024
+
+
+def make_engine(settings: Settings, http: AsyncHTTPClient) -> Engine:
+    """Wire the domain together."""
+    rng = random.SystemRandom() if settings.seed is None else random.Random(settings.seed)
+    table = Table(
+        machine=settings.machine,
+        rng=rng,
+        wallet=Wallet(Peer("payment", settings.payment_url, http)),
+        feed=EventFeed(Peer("analytics", settings.analytics_url, http)),
+    )
+    return Engine(table, InFlight())
+
+
+def make_application(engine: Engine) -> Application:
+    """The routes."""
+    shared = {"engine": engine}
+    routes = [
+        URLSpec("/health", HealthHandler, shared),
+        URLSpec("/spin", SpinHandler, shared),
+        URLSpec("/debug", ManifestHandler, shared),
+        *(URLSpec(endpoint.path, handler, shared) for endpoint, handler in debug),
+    ]
+    return Application(routes, default_handler_class=NotFoundHandler, default_handler_args=shared)
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, finish what is in flight, send what the SDK still holds."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    # Ten at a time, Tornado's default, would queue the calls of concurrent rounds behind each other.
+    http = SimpleAsyncHTTPClient(force_instance=True, max_clients=MOST_OUTGOING_REQUESTS)
+    engine = make_engine(settings, http)
+    server = HTTPServer(make_application(engine), xheaders=True, max_body_size=LARGEST_BODY_BYTES)
+    server.add_sockets([listener])
+    announce(listener)
+    await stopping.wait()
+    stopping_since = time.monotonic()
+    server.stop()
+    await engine.in_flight.drain(DRAIN_SECONDS)
+    await server.close_all_connections()
+    stop_sentry(stopping_since)

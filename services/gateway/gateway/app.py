@@ -1,0 +1,149 @@
+"""The application: routes, error answers and CORS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import httpx
+import sentry_sdk
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway import SERVICE
+from gateway.debug import debug
+from gateway.errors import UpstreamError
+from gateway.proxy import Target, forward, make_client
+from gateway.request_identity import request_id_of
+from gateway.routing import UnknownService
+from gateway.settings import ANY_LOCALHOST, Settings
+from observability.parameters import BadParameter
+from observability.request_scope import DEBUG_USER_HEADER, EVENT_ID_HEADER, REQUEST_ID_HEADER
+
+TRACE_HEADERS = ("sentry-trace", "baggage", "traceparent")
+
+
+def make_app(settings: Settings) -> ASGIApp:
+    """Build the application.
+
+    CORS is outside of everything else, so that a browser may read the answer to an error too, and so that a preflight
+    is no transaction.
+    """
+    app = Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/debug", manifest),
+            *(Route(endpoint.path, handler, methods=[endpoint.method]) for endpoint, handler in debug),
+            _any_method(Route("/api/v1/{service}", proxy)),
+            _any_method(Route("/api/v1/{service}/{rest:path}", proxy)),
+        ],
+        exception_handlers={
+            BadParameter: bad_request,
+            HTTPException: http_error,
+            UnknownService: unknown_service,
+            UpstreamError: upstream_error,
+            Exception: internal_error,
+        },
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_origin_regex=None if settings.cors_origins else ANY_LOCALHOST,
+        allow_methods=["*"],
+        allow_headers=[*TRACE_HEADERS, "Content-Type", "Authorization", DEBUG_USER_HEADER, REQUEST_ID_HEADER],
+        expose_headers=[EVENT_ID_HEADER, REQUEST_ID_HEADER, *TRACE_HEADERS],
+    )
+
+
+def _any_method(route: Route) -> Route:
+    """Let the upstream decide which methods it knows; a route of a function starts with GET alone."""
+    route.methods = None
+    return route
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    async with make_client() as client:
+        app.state.client = client
+        yield
+
+
+async def health(_request: Request) -> Response:
+    """`GET /health`."""
+    return JSONResponse({"status": "ok", "service": SERVICE})
+
+
+async def manifest(_request: Request) -> Response:
+    """`GET /debug`."""
+    return JSONResponse(debug.manifest())
+
+
+async def proxy(request: Request) -> Response:
+    """`/api/v1/<service>/<rest>` with any method."""
+    settings: Settings = request.app.state.settings
+    client: httpx.AsyncClient = request.app.state.client
+    upstream, path = settings.routes.resolve(request.scope["raw_path"])
+    sentry_sdk.add_breadcrumb(
+        category="gateway.request",
+        message=f"{request.method} for {upstream.name}",
+        level="info",
+        data={"method": request.method, "path": path.decode("latin-1")},
+    )
+    target = Target(
+        upstream,
+        path,
+        request.scope["query_string"],
+        timeout_ms=settings.upstream_timeout_ms,
+        prefix=f"/api/v1/{upstream.name}",
+    )
+    return await forward(client, request, target, request_id_of(request))
+
+
+def _error(request: Request, status: int, message: str) -> Response:
+    headers = {REQUEST_ID_HEADER: request_id_of(request)}
+    event_id = sentry_sdk.last_event_id()
+    if event_id is not None:
+        headers[EVENT_ID_HEADER] = event_id
+    return JSONResponse({"error": message, "request_id": request_id_of(request)}, status, headers)
+
+
+async def bad_request(request: Request, problem: Exception) -> Response:
+    """A parameter is out of its bounds."""
+    return _error(request, HTTPStatus.BAD_REQUEST, str(problem))
+
+
+async def http_error(request: Request, problem: Exception) -> Response:
+    """Nothing is routed there, or not with this method."""
+    status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return _error(request, status, f"{request.method} {request.url.path}: {HTTPStatus(status).phrase.lower()}")
+
+
+async def unknown_service(request: Request, problem: Exception) -> Response:
+    """The path names no service."""
+    return _error(request, HTTPStatus.NOT_FOUND, str(problem))
+
+
+async def upstream_error(request: Request, problem: Exception) -> Response:
+    """An upstream failed; the integration has reported it by now."""
+    if not isinstance(problem, UpstreamError):
+        return await internal_error(request, problem)
+    name, timed_out = problem.upstream.name, problem.status_code == HTTPStatus.GATEWAY_TIMEOUT
+    return _error(
+        request, problem.status_code, f"{name} did not answer in time" if timed_out else f"{name} is not available"
+    )
+
+
+async def internal_error(request: Request, _problem: Exception) -> Response:
+    """Whatever nobody handled; it is reported once this answer is on its way."""
+    answer = _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error")
+    # uvicorn closes the connection of a request that raised; a client must not send its next one on it.
+    answer.headers["Connection"] = "close"
+    return answer

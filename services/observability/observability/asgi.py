@@ -1,0 +1,61 @@
+"""Serving an ASGI application with uvicorn so that SIGTERM loses no telemetry."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from types import FrameType
+
+import uvicorn
+from sentry_sdk.integrations.logging import ignore_logger, ignore_logger_for_sentry_logs
+from starlette.types import ASGIApp
+
+from observability.sdk import stop_sentry
+from observability.structured_log import announce
+
+GRACE_SECONDS = 1
+
+
+class _Server(uvicorn.Server):
+    """Knows since when it is stopping."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping_since = time.monotonic()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.stopping_since = time.monotonic()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, finish what is in flight, send what the SDK still holds, return.
+
+    Args:
+        app: the application.
+        listener: a socket that is already listening (`settings.bind`).
+    """
+    # What the server logs about a request is for people at the terminal; Sentry has it as transaction and event.
+    ignore_logger("uvicorn.access")
+    for name in ("uvicorn.access", "uvicorn.error"):
+        ignore_logger_for_sentry_logs(name)
+    server = _Server(
+        uvicorn.Config(
+            app, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
+        )
+    )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn shuts down on these signals and then raises them again under the handlers it found; with Python's own
+    # handler SIGTERM would kill the process there, before the SDK has sent its queue. A signal that comes before
+    # uvicorn listens to it must stop the server as well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    announce(listener)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop_sentry(server.stopping_since)

@@ -1,0 +1,50 @@
+"""One JSON object a line on stdout, for whatever the process logs through `logging`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from datetime import UTC, datetime
+
+from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
+
+
+class JsonFormatter(logging.Formatter):
+    """A log record as one line of JSON, tracebacks included."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stdout(service: str) -> None:
+    """Send every logger's records to stdout; libraries that narrate each step speak from WARNING on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(service))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for talkative in ("httpx", "httpcore", "uvicorn.error", "asyncio"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    # The SDK's transport retries while Sentry is away, and urllib3 warns of each time.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def announce(listener: socket.socket) -> None:
+    """Say where the service listens, on stdout alone."""
+    host, port = listener.getsockname()[:2]
+    ignore_logger_for_sentry_logs(__name__)
+    logging.getLogger(__name__).info("listening on http://%s:%s", host, port)

@@ -1,0 +1,39 @@
+// @ts-check
+/** Starts the Sentry SDK; preloaded by `node --import`, so that Express and pg load instrumented. */
+import * as Sentry from "@sentry/node";
+import { statusOf } from "./src/http/status.mjs";
+import { runtimeContextsIntegration } from "./src/runtime-contexts.mjs";
+import { checkDsn, orStop } from "./src/settings.mjs";
+
+// Sentry shows up to 50 frames; Node's own limit of 10 ends within Express.
+Error.stackTraceLimit = 50;
+
+orStop(() => checkDsn(process.env));
+
+Sentry.init({
+  defaultIntegrations: false,
+  integrations: [
+    Sentry.eventFiltersIntegration(),
+    Sentry.functionToStringIntegration(),
+    Sentry.linkedErrorsIntegration(),
+    Sentry.dedupeIntegration(),
+    Sentry.requestDataIntegration(),
+    Sentry.systemErrorIntegration(),
+    // Readiness probes would bury the traces that matter.
+    Sentry.httpIntegration({ ignoreIncomingRequests: (path) => path === "/health" }),
+    Sentry.nativeNodeFetchIntegration(),
+    Sentry.onUncaughtExceptionIntegration(),
+    Sentry.onUnhandledRejectionIntegration(),
+    Sentry.contextLinesIntegration(),
+    Sentry.nodeContextIntegration(),
+    Sentry.processSessionIntegration(),
+    Sentry.modulesIntegration(),
+    Sentry.expressIntegration({ shouldHandleError: (error) => statusOf(error) >= 500 }),
+    Sentry.postgresIntegration(),
+    runtimeContextsIntegration(),
+  ],
+  tracesSampleRate: 1,
+  // A wallet's requests are about people and their money: who asks and what they send stays here.
+  dataCollection: { userInfo: false, cookies: false, httpBodies: [] },
+  initialScope: { tags: { service: "payment" } },
+});

@@ -1,0 +1,88 @@
+// @ts-check
+/** One registration gives a debug endpoint its route, its scope in Sentry and its line in the manifest. */
+import { setTimeout as delay } from "node:timers/promises";
+import * as Sentry from "@sentry/node";
+import { BadRequest } from "../http/bad-request.mjs";
+import { HOLD, readParameter } from "./parameters.mjs";
+
+const DEBUG_USER_HEADER = "X-Debug-User";
+const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * A request to a debug endpoint, as its code sees it.
+ *
+ * @typedef {object} Visit
+ * @property {string} userId
+ * @property {import("express").Response} response
+ * @property {(parameter: import("./parameters.mjs").Parameter) => number} read the value of a query parameter
+ * @property {number} holdMs
+ * @property {(action: () => unknown) => unknown} afterHold do it once `holdMs` have passed; at once, in the
+ *   same call stack, when there are none
+ */
+
+/**
+ * @typedef {object} DebugEndpoint
+ * @property {string} name last part of its path, and value of the tag `debug.scenario`
+ * @property {string} demonstrates one sentence: what it does and what Sentry shall get to see
+ * @property {number} status HTTP status of its answer
+ * @property {"crash" | "load" | "specific"} group an error of its own making, a load on the process, or a
+ *   failure that belongs to this stack
+ * @property {Record<string, string>} [tags] for whatever it reports
+ * @property {(visit: Visit) => unknown} run
+ */
+
+/**
+ * Add the route of every endpoint, and `GET /debug` with the manifest of all of them.
+ *
+ * @param {import("express").Express} app
+ * @param {readonly DebugEndpoint[]} endpoints
+ */
+export function addDebugEndpoints(app, endpoints) {
+  for (const endpoint of endpoints) {
+    app.get(pathOf(endpoint), (request, response) => endpoint.run(beginVisit(endpoint, request, response)));
+  }
+  const manifest = endpoints.map((endpoint) => ({
+    method: "GET",
+    path: pathOf(endpoint),
+    demonstrates: endpoint.demonstrates,
+    status: endpoint.status,
+    group: endpoint.group,
+  }));
+  app.get("/debug", (_request, response) => {
+    response.json({ service: "payment", endpoints: manifest });
+  });
+}
+
+/**
+ * @param {DebugEndpoint} endpoint
+ * @returns {string}
+ */
+function pathOf({ name }) {
+  return `/debug/${name}`;
+}
+
+/**
+ * Set user and tags for everything that this request will report.
+ *
+ * @param {DebugEndpoint} endpoint
+ * @param {import("express").Request} request
+ * @param {import("express").Response} response
+ * @returns {Visit}
+ */
+function beginVisit({ name, tags }, request, response) {
+  const userId = request.get(DEBUG_USER_HEADER) ?? "debug-payment-user";
+  if (!PLAIN_IDENTIFIER.test(userId)) {
+    throw new BadRequest(`header ${DEBUG_USER_HEADER} must be 1 to 64 letters, digits, "-" or "_"`);
+  }
+  const holdMs = readParameter(HOLD, request.query);
+  Sentry.getIsolationScope()
+    .setUser({ id: userId, username: "debug-payment" })
+    .setTags({ "debug.scenario": name, ...tags });
+  return {
+    userId,
+    response,
+    holdMs,
+    read: (parameter) => readParameter(parameter, request.query),
+    afterHold: (action) => (holdMs === 0 ? action() : delay(holdMs).then(action)),
+  };
+}
