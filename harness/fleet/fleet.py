@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Self
 
 from harness.fleet.configuration import did_you_mean
@@ -215,9 +215,7 @@ class Fleet(FleetView):
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
 
     @contextmanager
@@ -276,7 +274,7 @@ class Fleet(FleetView):
                 ended.result()
         except BaseException:
             # A second Ctrl-C: no more patience, but nothing is left behind either.
-            self._kill()
+            _kill(instances)
             raise
         finally:
             pool.shutdown()
@@ -293,9 +291,10 @@ class Fleet(FleetView):
     def _end_at_exit(self) -> None:
         """Called when the interpreter exits and nobody has stopped the fleet: no thread can be started any more."""
         if os.getpid() == self._owner:
-            self._kill()
+            _kill([*self._instances.values(), *self._isolated])
             self._staff.guardian.stop()
 
-    def _kill(self) -> None:
-        for instance in (*self._instances.values(), *self._isolated):
-            instance.end(0)
+
+def _kill(instances: Iterable[ServiceInstance]) -> None:
+    for instance in instances:
+        instance.end(0)
