@@ -29,6 +29,20 @@ _WAKE_UPS = 2000
 
 
 @dataclass(frozen=True)
+class Round:
+    """One server's result in one round.
+
+    Attributes:
+        rate: Requests answered in a second.
+        cpu: Seconds of CPU time that the server used for a request; unlike the rate it hardly depends on what else
+            the machine is doing.
+    """
+
+    rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class WakeUps:
     """Seconds from the beginning of `Inbox.add` to the return of `Inbox.wait_for` in another thread."""
 
@@ -36,21 +50,23 @@ class WakeUps:
     p99: float
 
 
-def measure_rates(event: bytes, rounds: int, seconds: float, connections: int) -> dict[str, list[float]]:
-    """Load every server in every round; gives requests per second by server, one of each round."""
+def measure_servers(event: bytes, rounds: int, seconds: float, connections: int) -> dict[str, list[Round]]:
+    """Load every server in every round; gives the results by server."""
     names = [COLLECTOR, KENT, BARE, CEILING]
-    rates: dict[str, list[float]] = {name: [] for name in names}
+    results: dict[str, list[Round]] = {name: [] for name in names}
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
             with Server(name) as server:
+                used_before = server.cpu_seconds()
                 load = asyncio.run(run(event, server.port, connections=connections, seconds=seconds))
+                used = server.cpu_seconds() - used_before
                 if load.failed:
                     sys.exit(f"{name} answered {load.failed} of {load.failed + load.answered} requests with an error")
                 if name == COLLECTOR and (received := server.received()) != load.answered:
                     sys.exit(f"{name} answered {load.answered} requests but kept {received}")
-            rates[name].append(load.rate)
+            results[name].append(Round(load.rate, used / load.answered))
             print(f"round {number + 1}: {name:12} {load.rate:8.0f}/s", flush=True)
-    return rates
+    return results
 
 
 def measure_wake_ups(event: bytes) -> WakeUps:
@@ -88,14 +104,16 @@ def measure_wake_ups(event: bytes) -> WakeUps:
     return WakeUps(statistics.median(ordered), ordered[len(ordered) * 99 // 100])
 
 
-def report(event: bytes, rates: dict[str, list[float]], wake_ups: WakeUps) -> bool:
+def report(event: bytes, results: dict[str, list[Round]], wake_ups: WakeUps) -> bool:
     """Print the result; gives whether the goals were met."""
-    medians = {name: statistics.median(values) for name, values in rates.items()}
+    medians = {name: statistics.median(each.rate for each in rounds) for name, rounds in results.items()}
     print(f"\nevent of {len(event)} bytes, {len(gzip.compress(event, 9))} on the wire")
-    print(f"{'':14}{'median/s':>10}{'lowest':>10}{'highest':>10}{'x kent':>10}{'x bare':>10}")
-    for name, values in rates.items():
+    print(f"{'':14}{'median/s':>10}{'lowest':>10}{'highest':>10}{'x kent':>10}{'x bare':>10}{'CPU us':>10}")
+    for name, rounds in results.items():
+        rates = [each.rate for each in rounds]
+        spread = f"{medians[name]:>10.0f}{min(rates):>10.0f}{max(rates):>10.0f}"
         ratios = f"{medians[name] / medians[KENT]:>10.1f}{medians[name] / medians[BARE]:>10.2f}"
-        print(f"{name:14}{medians[name]:>10.0f}{min(values):>10.0f}{max(values):>10.0f}{ratios}")
+        print(f"{name:14}{spread}{ratios}{statistics.median(each.cpu for each in rounds) * 1e6:>10.0f}")
     print(f"wake-up after an arrival: median {wake_ups.median * 1e3:.3f} ms, p99 {wake_ups.p99 * 1e3:.3f} ms")
     goals = {
         f"at least {TIMES_KENT:g} times kent": medians[COLLECTOR] >= TIMES_KENT * medians[KENT],
@@ -115,8 +133,8 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=8, help="connections that send at once (default 8)")
     options = parser.parse_args()
     event = error_event()
-    rates = measure_rates(event, options.rounds, options.seconds, options.connections)
-    return 0 if report(event, rates, measure_wake_ups(event)) else 1
+    results = measure_servers(event, options.rounds, options.seconds, options.connections)
+    return 0 if report(event, results, measure_wake_ups(event)) else 1
 
 
 if __name__ == "__main__":

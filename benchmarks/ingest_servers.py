@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 from ephemeral_port_reserve import reserve  # type: ignore[import-untyped]  # the package has no type information
 
 from harness.collector.connection import Connection
@@ -73,6 +74,11 @@ class Server:
         self._process.kill()
         self._process.wait()
         self._reader.join()
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the server has used since it was started."""
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
 
     def received(self) -> int:
         """Let a collector end, and ask it how many envelopes are in its inbox."""

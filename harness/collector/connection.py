@@ -13,14 +13,14 @@ from functools import lru_cache
 
 import httptools
 
-from harness.collector.ingest import Refuser, Responder
 from harness.collector.limits import LARGEST_BODY
-from harness.collector.messages import CORS_HEADERS, Answer, Refused, Request
+from harness.collector.messages import CORS_HEADERS, Answer, Refused, Refuser, Request, Responder
 
 _LARGEST_HEAD = 64 * 1024
 # What is kept of a body that is too large to be taken.
 _EXCERPT = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TLS_HANDSHAKE = b"\x16\x03"
 
 
 class Connection(asyncio.Protocol):
@@ -32,6 +32,14 @@ class Connection(asyncio.Protocol):
         connections: All open connections; this one is a member while it is open.
     """
 
+    # The request that is being read.
+    _reading: bool
+    _url: bytes
+    _head_size: int
+    _headers: list[tuple[str, str]]
+    _chunks: list[bytes]
+    _body_size: int
+
     def __init__(self, respond: Responder, refuse: Refuser, connections: set[Connection]) -> None:
         self._respond = respond
         self._refuse = refuse
@@ -40,12 +48,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
-        self._reading = False
-        self._url = b""
-        self._head_size = 0
-        self._headers: list[tuple[str, str]] = []
-        self._chunks: list[bytes] = []
-        self._body_size = 0
+        self._forget()
 
     async def close(self) -> None:
         """Close the connection, whatever it is doing, and wait until it is closed."""
@@ -66,7 +69,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Record what was being sent when the connection broke."""
         self._connections.discard(self)
-        if self._reading and not self._closing:
+        if self._reading:
             cause = f"after {self._body_size} bytes of its body" + (f": {exc}" if exc else "")
             self._refuse(
                 self._request(), Refused(400, "the connection was closed before the request was complete", cause)
@@ -80,7 +83,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self._closing:
                 self._chunks.append(data)
-                self._fail(Refused(400, "invalid HTTP request", str(error)))
+                is_tls = data.startswith(_TLS_HANDSHAKE)
+                cause = "this is a TLS handshake; the DSN must begin with http://" if is_tls else str(error)
+                self._fail(Refused(400, "invalid HTTP request", cause))
 
     def pause_writing(self) -> None:
         """Take no more requests from a client that does not read its answers."""
@@ -94,12 +99,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._reading = True
-        self._url = b""
-        self._head_size = 0
-        self._headers = []
-        self._chunks = []
-        self._body_size = 0
+        self._forget()
+        self._reading = not self._closing
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -144,11 +145,10 @@ class Connection(asyncio.Protocol):
         """Answer the request."""
         if self._closing or self._parser.should_upgrade():
             return
-        self._reading = False
         request = self._request()
         too_large = self._body_size > LARGEST_BODY
         answer = self._refuse(request, _too_large()) if too_large else self._respond(request)
-        self._chunks = []
+        self._forget()
         keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
         self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
         if not keep_alive:
@@ -171,10 +171,19 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._feed(b"\r\n".join([*lines, b"", rest]))
 
+    def _forget(self) -> None:
+        """Be ready for the next request."""
+        self._reading = False
+        self._url = b""
+        self._head_size = 0
+        self._headers = []
+        self._chunks = []
+        self._body_size = 0
+
     def _request(self) -> Request:
         """Put together what was read."""
         target = self._url
-        if not target.startswith(b"/"):
+        if target and not target.startswith(b"/"):
             # Sent as if to a proxy: http://host/path.
             target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
         path, _, query = target.decode("latin-1").partition("?")
@@ -184,6 +193,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, refused: Refused) -> None:
         answer = self._refuse(self._request(), refused)
+        self._forget()
         self._transport.write(_encode(answer, with_body=True, keep_alive=False))
         self._close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import traceback
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.collector import endpoints
@@ -149,11 +149,9 @@ class Ingest:
             reading = endpoints.read(request, route)
         except UnsupportedEncoding as error:
             raise Refused(415, "unsupported media type", str(error), headers=_SUPPORTED_ENCODINGS) from None
+        project = self._confirm(project, route, reading.envelope)
         if reading.envelope is not None:
-            project = self._check_dsn(reading.envelope, route, project)
             check_item_limits(reading.envelope)
-        if project is None:
-            raise _missing_auth("the request names no key")
         is_envelope = route.endpoint in ("envelope", "tunnel")
         self._inbox.add(
             Receipt(
@@ -170,9 +168,9 @@ class Ingest:
         )
         return reading.answer
 
-    def _check_dsn(self, envelope: Envelope, route: Route, project: Project | None) -> Project:
-        """Hold the envelope's own DSN against the request, or take the project from it."""
-        if envelope.headers.get("dsn") is None:
+    def _confirm(self, project: Project | None, route: Route, envelope: Envelope | None) -> Project:
+        """Hold the envelope's own DSN against the project of the request, or take the project from it."""
+        if envelope is None or envelope.headers.get("dsn") is None:
             if project is None:
                 raise _missing_auth("neither the request nor the envelope's dsn header names a key")
             return project
@@ -193,18 +191,13 @@ class Ingest:
     def _sender(self, request: Request) -> str | None:
         """Name the service behind a refused request, as far as it can be told."""
         route = find_route(request.path)
-        try:
+        service = None
+        with suppress(AuthError, Refused):
             key = find_credentials(request.headers, request.query, route.public_key if route else None).public_key
-            return self._projects.find(None, key).service
-        except (AuthError, Refused):
-            return self._projects.service_of(route.project_id) if route and route.project_id else None
-
-
-Responder = Callable[[Request], Answer]
-"""Answers a request."""
-
-Refuser = Callable[[Request, Refused], Answer]
-"""Records a request that is not accepted, and answers it."""
+            service = self._projects.find(None, key).service
+        if service is None and route is not None and route.project_id is not None:
+            service = self._projects.service_of(route.project_id)
+        return service
 
 
 def _credentials(request: Request, route: Route) -> Credentials | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 # Relay's, see `relay-server/src/middlewares/cors.rs`: without them a browser reports its own envelopes as failed.
 CORS_HEADERS = (
@@ -108,3 +110,10 @@ class Refused(Exception):
         """Give the answer that tells the client."""
         content = {"detail": self.detail} | ({} if self.cause is None else {"causes": [self.cause]})
         return Answer(self.status, json.dumps(content).encode(), "application/json", self.headers)
+
+
+Responder: TypeAlias = Callable[[Request], Answer]
+"""Answers a request."""
+
+Refuser: TypeAlias = Callable[[Request, Refused], Answer]
+"""Records a request that is not accepted, and answers it."""

@@ -117,6 +117,33 @@ def test_collector_is_not_a_proxy(collector: Collector, client: Client) -> None:
     assert collector.refusals[0].method == "CONNECT"
 
 
+def test_tls_is_recognised(collector: Collector, client: Client) -> None:
+    exchange(client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    assert "the DSN must begin with http://" in collector.refusals[0].detail
+
+
+def test_garbage_after_a_request_is_not_mistaken_for_it(collector: Collector, client: Client) -> None:
+    body = event_envelope()
+    with client.socket() as connection:
+        connection.sendall(head(client, f"Content-Length: {len(body)}") + body)
+        assert statuses(connection.recv(65536)) == [200]
+        connection.sendall(b"}{\r\n")
+        assert statuses(read_to_end(connection)) == [400]
+    (refusal,) = collector.refusals
+    assert (refusal.method, refusal.path, refusal.headers, refusal.body) == ("", "", (), b"}{\r\n")
+
+
+def test_request_that_the_end_of_the_collector_breaks_off_is_recorded() -> None:
+    collector = Collector()
+    collector.start()
+    client = Client(collector.register("payment"))
+    with client.socket() as connection:
+        connection.sendall(head(client, "Content-Length: 5000", "Expect: 100-continue"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        collector.stop()
+    assert [(refusal.status, refusal.service) for refusal in collector.refusals] == [(400, "payment")]
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"POST / HTTP/9.9\r\n\r\n", b"hello\r\n\r\n"]
 )
