@@ -5,6 +5,18 @@ import { statusOf } from "./src/http/status.mjs";
 import { runtimeContextsIntegration } from "./src/runtime-contexts.mjs";
 import { checkDsn, orStop } from "./src/settings.mjs";
 
+// What is not named here is sent as "[Filtered]". Names are matched in part: "host" allows X-Forwarded-Host too.
+const HARMLESS_HEADERS = [
+  "accept",
+  "baggage",
+  "connection",
+  "content-",
+  "host",
+  "request-id",
+  "sentry-trace",
+  "user-agent",
+];
+
 // Sentry shows up to 50 frames; Node's own limit of 10 ends within Express.
 Error.stackTraceLimit = 50;
 
@@ -33,7 +45,13 @@ Sentry.init({
     runtimeContextsIntegration(),
   ],
   tracesSampleRate: 1,
-  // A wallet's requests are about people and their money: who asks and what they send stays here.
-  dataCollection: { userInfo: false, cookies: false, httpBodies: [] },
+  // A wallet's requests are about people and their money: who asks and what they send stays here. Of the headers only
+  // those are shown that are known to be harmless, because nobody knows what the next client will send.
+  dataCollection: {
+    userInfo: false,
+    cookies: false,
+    httpBodies: [],
+    httpHeaders: { allow: HARMLESS_HEADERS },
+  },
   initialScope: { tags: { service: "payment" } },
 });

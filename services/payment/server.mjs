@@ -30,7 +30,7 @@ async function shutDown(server) {
 }
 
 const settings = orStop(() => readSettings(process.env));
-const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, createApp(settings.openingBalanceCents));
+const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, createApp(settings));
 
 // A connection is idle again after its answer; without this it would hold up a shutdown that began before.
 server.on("request", (_request, response) => {

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -125,15 +126,22 @@ class ServiceProcess:
         announced = re.search(r"listening on http://127\.0\.0\.1:(\d+)", self._process.stdout.readline())
         assert announced is not None, f"{self._module} did not say where it listens"
         self.port = int(announced[1])
+        # A process that nobody listens to stops at its next log line, once the pipe is full.
+        self._draining = threading.Thread(target=self._process.stdout.read, name=f"output of {self._module}")
+        self._draining.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        exit_code = self._process.wait(SECONDS)
+        try:
+            exit_code = self._process.wait(SECONDS)
+        finally:
+            self._process.kill()
+            self._draining.join()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
         assert kind is not None or exit_code == 0, f"{self._module} ended with {exit_code} on SIGTERM"
 
     def connect(self) -> Conversation:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
@@ -34,13 +35,23 @@ from analytics.domain.reports import (
     turnover_by_player,
 )
 from analytics.domain.tables import Event, Player
+from analytics.domain.warehouse import Warehouse
 from analytics.settings import database_url, read_database_url
 from harness.collector.server import Collector
+from harness.wire.envelope import Item
 from observability.settings import BadSetting
 from tests.services.conversation import SECONDS, Conversation, ServiceProcess
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+WAREHOUSE = Warehouse("analytics", "warehouse-password-4e81")
+SECRETS = {
+    "Authorization": "Bearer 5f0c7a91",
+    "Cookie": "session=9b1e33aa",
+    "X-Api-Key": "k-77ab41de",
+    "X-Card-Number": "4242 4242 4242 4242",
+    "X-Customer-Email": "ada@players.example",
+}
 SECONDS_OF_ROUNDS = 20_000_000
 
 
@@ -159,14 +170,25 @@ class TestDayReport:
         store_all(session, an_event(24, occurred_at=NOON, amount_cents=50))
         by_hour = turnover_by_hour(session, DAY)
         assert by_hour == {hour: 150 if hour == NOON.hour else 100 for hour in range(24)}
-        assert close_day("rpt_1", by_hour) == 2450
+        closed = close_day("rpt_1", by_hour, WAREHOUSE)
+        assert (closed.turnover_cents, closed.seal) == (2450, WAREHOUSE.seal("rpt_1", 2450))
 
     def test_a_gap_in_the_demonstration_day_cannot_be_closed(self, engine: Engine, session: Session) -> None:
         with engine.begin() as connection:
             demonstration.add_demonstration_data(connection)
         by_hour = turnover_by_hour(session, demonstration.DAY)
         with pytest.raises(ValueError, match=r"^report rpt_1 cannot be closed: it covers 20 of 24 hours$"):
-            close_day("rpt_1", by_hour)
+            close_day("rpt_1", by_hour, WAREHOUSE)
+
+    def test_a_seal_is_of_one_report_and_one_password(self) -> None:
+        seals = {
+            WAREHOUSE.seal("rpt_1", 2450),
+            WAREHOUSE.seal("rpt_2", 2450),
+            WAREHOUSE.seal("rpt_1", 2451),
+            Warehouse("analytics", "another").seal("rpt_1", 2450),
+        }
+        assert len(seals) == 4
+        assert WAREHOUSE.password not in repr(WAREHOUSE)
 
 
 class TestQueries:
@@ -353,7 +375,8 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def service(collector: Collector) -> Iterator[ServiceProcess]:
-    with ServiceProcess("analytics", {"SENTRY_DSN": str(collector.register("analytics"))}) as service:
+    environment = {"SENTRY_DSN": str(collector.register("analytics")), "WAREHOUSE_PASSWORD": WAREHOUSE.password}
+    with ServiceProcess("analytics", environment) as service:
         yield service
 
 
@@ -414,6 +437,25 @@ class TestService:
             if status == 500:
                 assert body == {"error": "internal error", "request_id": "req-42"}
 
+    @pytest.mark.parametrize("path", ["/debug/crash", "/debug/timeout"])
+    def test_an_error_names_its_request_and_keeps_what_is_confidential(
+        self, service: ServiceProcess, collector: Collector, path: str
+    ) -> None:
+        trace_id = uuid4().hex
+        trace = {"X-Request-Id": f"req-{trace_id}", "sentry-trace": f"{trace_id}-{trace_id[:16]}-1"}
+        answer(service.request("GET", path, {**SECRETS, **trace}))
+        sent = collector.inbox.wait_for(lambda: both_of(trace_id, collector), SECONDS)
+        assert sent is not None, "event and transaction did not arrive"
+        text = json.dumps(sent)
+        for secret in (*SECRETS.values(), "9b1e33aa", WAREHOUSE.password):
+            assert secret not in text
+        error = sent["event"]
+        assert error["request"]["headers"]["x-request-id"] == f"req-{trace_id}"
+        assert error["tags"]["request_id"] == f"req-{trace_id}"
+        assert error["breadcrumbs"]["values"][0]["data"]["request_id"] == f"req-{trace_id}"
+        variables = [frame["vars"] for frame in error["exception"]["values"][-1]["stacktrace"]["frames"]]
+        assert any("report_id" in names or "deadline_ms" in names for names in variables)
+
     def test_an_error_announces_that_it_ends_the_connection(self, service: ServiceProcess) -> None:
         with service.connect() as conversation:
             conversation.send(b"GET /debug/crash HTTP/1.1\r\nHost: service.test\r\n\r\n")
@@ -465,6 +507,20 @@ class TestService:
             steps = captured["breadcrumbs"]["values"]
             assert [step["data"]["user_id"] for step in steps if "user_id" in step["data"]] == [f"user-{number}"]
             assert [step["category"] for step in steps].count("query") == 1
+
+
+def both_of(trace_id: str, collector: Collector) -> dict[str, Any] | None:
+    """The event and the transaction of a trace, once both are there."""
+    envelopes = [arrival.envelope for arrival in collector.inbox.arrivals()]
+    items = [item for envelope in envelopes if envelope is not None for item in envelope.items]
+    sent = {
+        item.type: item.json() for item in items if item.type in ("event", "transaction") and is_of(trace_id, item)
+    }
+    return sent if len(sent) == 2 else None
+
+
+def is_of(trace_id: str, item: Item) -> bool:
+    return bool(item.json()["contexts"]["trace"]["trace_id"] == trace_id)
 
 
 def errors_by_user(collector: Collector) -> dict[str, dict[str, Any]]:

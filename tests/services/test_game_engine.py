@@ -212,15 +212,15 @@ class TestSpin:
         )
 
     def test_debits_credits_and_tells(self, engine: ServiceProcess, upstream: Listener, analytics: Listener) -> None:
-        with engine.request("POST", "/spin", TRACE, BET) as client:
+        with engine.request("POST", "/spin", {**TRACE, "X-Request-Id": "req-7"}, BET) as client:
             with upstream.accept() as payment:
                 first, debit_headers, debit = payment.read_message()
                 payment.answer_json("200 OK", {"transaction_id": "t1", "balance_cents": 900})
             with upstream.accept() as payment:
-                credit = payment.read_json()
+                _, credit_headers, credit = payment.read_message()
                 payment.answer_json("200 OK", {"transaction_id": "t2", "balance_cents": 1100})
             with analytics.accept() as store:
-                event = store.read_json()
+                _, event_headers, event = store.read_message()
                 store.answer_json("201 Created", {})
             status, _, result = client.read_message()
         round_id = result["round_id"]
@@ -246,6 +246,7 @@ class TestSpin:
         assert (trace_id, sampled) == (TRACE_ID, "1")
         assert span_id != SPAN_ID
         assert f"sentry-trace_id={TRACE_ID}" in debit_headers["baggage"]
+        assert {headers["x-request-id"] for headers in (debit_headers, credit_headers, event_headers)} == {"req-7"}
 
     @pytest.mark.parametrize(
         ("status", "reason"),

@@ -5,15 +5,22 @@ import logging
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import sentry_sdk
 
+from harness.fixtures.in_process import capture_in_process
+from harness.verify.capture import Capture
 from observability.manifest import DebugRegistry
 from observability.parameters import BadParameter, IntParameter
 from observability.request_scope import begin_debug_request, choose_request_id
-from observability.runtime import runtime_contexts
+from observability.runtime import resident_mb, runtime_contexts
+from observability.scrubbing import FILTERED, names_a_secret, scrub, scrub_event, scrub_log, scrub_metric
 from observability.settings import Address, BadSetting, bind, read_integer, read_url, run_service
 from observability.structured_log import JsonFormatter
 
@@ -75,23 +82,225 @@ class TestRegistry:
 class TestRequestScope:
     def test_user_and_tags_are_set_on_the_request_alone(self) -> None:
         with sentry_sdk.isolation_scope() as scope:
-            assert begin_debug_request("demo", "crash", debug_user="user-7", tags={"game": "x"}) == "user-7"
+            assert (
+                begin_debug_request("demo", "crash", request_id="req_1", debug_user="user-7", tags={"game": "x"})
+                == "user-7"
+            )
             event = scope.apply_to_event({}, {}, None)
         assert event is not None
         assert event["user"] == {"id": "user-7", "username": "debug-demo"}
-        assert event["tags"] == {"debug.scenario": "crash", "game": "x"}
+        assert event["tags"] == {"debug.scenario": "crash", "game": "x", "request_id": "req_1"}
         with sentry_sdk.isolation_scope() as scope:
-            assert begin_debug_request("demo", "crash", debug_user=None) == "debug-demo-user"
+            assert begin_debug_request("demo", "crash", request_id="req_1", debug_user=None) == "debug-demo-user"
 
     @pytest.mark.parametrize("user", ["", "a b", "x" * 65, "ä", "a\n"])
     def test_other_users_are_refused(self, user: str) -> None:
         with pytest.raises(BadParameter, match="X-Debug-User"):
-            begin_debug_request("demo", "crash", debug_user=user)
+            begin_debug_request("demo", "crash", request_id="req_1", debug_user=user)
 
     def test_request_id_is_the_callers_if_it_is_plain(self) -> None:
         assert choose_request_id("abc-1") == "abc-1"
         assert choose_request_id("<script>").startswith("req_")
         assert choose_request_id(None) != choose_request_id(None)
+
+
+# What a request carries that nobody but the service may see, by header.
+SECRETS = {
+    "authorization": "Bearer 5f0c7a",
+    "cookie": 'session=9b1e"33; theme=dark',
+    "x-api-key": "k-77ab",
+    "x-card-number": "4242 4242 4242 4242",
+    "x-customer-email": "ada@example.com",
+}
+FRAGMENTS = ("5f0c7a", "9b1e", "33;", "theme=dark", "k-77ab", "4242", "ada@example")
+
+
+class Headers(dict[str, str]):
+    """Headers as frameworks have them: their `repr` is that of a mapping within a call."""
+
+    def __repr__(self) -> str:
+        return f"Headers({super().__repr__()})"
+
+
+@dataclass
+class Login:
+    user: str
+    password: str
+    api_key: str | None = None
+
+
+class Opaque:
+    """An object of which the SDK has nothing but the `repr`."""
+
+    def __init__(self, shown: object) -> None:
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return f"<Request {self._shown!r}>"
+
+
+class TestScrubbing:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *SECRETS,
+            "Set-Cookie",
+            "cookies",
+            "b'x-card-number'",
+            "http.request.header.x-card-number",
+            "cardNumber",
+            "APIKey",
+            "HTTP_X_API_KEY",
+            "accessToken",
+            "db_password",
+            "client-secret",
+            "E-Mail",
+        ],
+    )
+    def test_names_of_secrets(self, name: str) -> None:
+        assert names_a_secret(name)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "round_id",
+            "discarded",
+            "scorecards",
+            "cookiecutter",
+            "key",
+            "x-request-id",
+            "tokens",
+            "user",
+            "amount",
+            "",
+        ],
+    )
+    def test_other_names(self, name: str) -> None:
+        assert not names_a_secret(name)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"Password": "x", "user": "ada"}, {"Password": FILTERED, "user": "ada"}),
+            ({"card": {"number": 4242, "name": "Ada"}}, {"card": FILTERED}),
+            ({"card": None, "token": "", "cookies": []}, {"card": None, "token": "", "cookies": []}),
+            ({"card": False, "secrets": {}}, {"card": False, "secrets": {}}),
+            ([["host", "a"], ["Cookie", "b"]], [["host", "a"], ["Cookie", FILTERED]]),
+            ([["b'x-api-key'", "b'k'"]], [["b'x-api-key'", FILTERED]]),
+            (["cookie", "biscuit", "wafer"], ["cookie", "biscuit", "wafer"]),
+        ],
+    )
+    def test_by_structure(self, before: Any, after: Any) -> None:
+        assert scrub(before) == after
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("Headers({'host': 'a', 'cookie': 'b=\"c'})", "Headers({'host': 'a', 'cookie': '[Filtered]'})"),
+            ("[(b'x-api-key', b'k'), (b'te', b'x')]", "[(b'x-api-key', '[Filtered]'), (b'te', b'x')]"),
+            (
+                'body: {"card_number": 4242, "cvc": "1", "n": 2}',
+                'body: {"card_number": [Filtered], "cvc": "[Filtered]", "n": 2}',
+            ),
+            (r'"{\"token\": \"a\", \"n\": 1}"', r'"{\"token\": \"[Filtered]\", \"n\": 1}"'),
+            (r"{'password': 'it\'s', 'n': 1}", "{'password': '[Filtered]', 'n': 1}"),
+            (
+                "Login(user='ada', password='a, b', api_key=None)",
+                "Login(user='ada', password='[Filtered]', api_key=None)",
+            ),
+            ("/pay?token=abc&page=2", "/pay?token=[Filtered]&page=2"),
+            ("{'x': {'cookies': {'a': ['b']}, 'n': 1}}", "{'x': {'cookies': [Filtered], 'n': 1}}"),
+            ("{'authorization': 'Bearer cut sho", "{'authorization': '[Filtered]'"),
+            (
+                "GET / HTTP/1.1\r\nAuthorization: Basic a=b\r\nHost: a",
+                "GET / HTTP/1.1\r\nAuthorization: [Filtered]\r\nHost: a",
+            ),
+            ("Form(cookies=[], token=None, secrets={})", "Form(cookies=[], token=None, secrets={})"),
+            ("{'cookie': 'token=abc; a=b', 'n': 1}", "{'cookie': '[Filtered]', 'n': 1}"),
+            ("{'secret': <Box 'x'>}", "{'secret': [Filtered]}"),
+            ("invalid token: expected a number", "invalid token: expected a number"),
+            ("card declined, cookie='" + "x" * 100_000, "card declined, cookie='[Filtered]'"),
+        ],
+    )
+    def test_inside_of_texts(self, before: str, after: str) -> None:
+        assert scrub(before) == after
+        assert scrub(after) == after
+
+    def test_locals_headers_and_breadcrumbs_of_an_error_are_filtered_and_the_rest_stays(self) -> None:
+        def settle(round_id: str, bet_cents: int, headers: Headers, login: Login, rest: list[object]) -> None:
+            scope = {"headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+            raise ValueError(f"bet of {bet_cents} cents in round {round_id} for {scope!r}")
+
+        rest: list[object] = [
+            list(SECRETS.items()),
+            json.dumps(SECRETS),
+            Opaque(dict(SECRETS)),
+            Opaque(json.dumps(SECRETS)),
+        ]
+        headers = Headers({"host": "a", **SECRETS})
+        with capturing() as capture:
+            sentry_sdk.add_breadcrumb(category="http", message="called", data={"headers": dict(SECRETS)})
+            sentry_sdk.set_context("request", {"headers": list(SECRETS.items()), "round_id": "rnd_1"})
+            try:
+                settle("rnd_1", 100, headers, Login("ada", SECRETS["x-api-key"]), [*rest, [[[[rest]]]]])
+            except ValueError as error:
+                sentry_sdk.capture_exception(error)
+        event = capture.error()
+        assert_clean(event.payload)
+        variables = event.frames[-1].raw["vars"]
+        assert variables["round_id"] == "'rnd_1'"
+        assert variables["bet_cents"] == "100"
+        assert variables["headers"]["host"] == "'a'"
+        assert variables["headers"]["cookie"] == FILTERED
+        assert variables["scope"]["headers"][1] == ["b'authorization'", FILTERED]
+        assert variables["login"].endswith("Login(user='ada', password='[Filtered]', api_key=None)")
+        assert event.contexts["request"]["round_id"] == "rnd_1"
+        assert event.frames[-1].context_line is not None
+        assert "raise ValueError(" in event.frames[-1].context_line
+
+    def test_spans_logs_and_metrics_are_filtered(self) -> None:
+        with capturing() as capture, sentry_sdk.start_transaction(name="pay"):
+            with sentry_sdk.start_span(op="http.client", name="/pay?token=abc") as span:
+                span.set_data("http.request.header.x-card-number", SECRETS["x-card-number"])
+                span.set_data("slot.round_id", "rnd_1")
+            sentry_sdk.logger.info("headers {headers!r}", headers=dict(SECRETS), attributes={**SECRETS, "game": "x"})
+            sentry_sdk.metrics.count("pays", 1, attributes={**SECRETS, "game": "x"})
+        span_data = capture.span(op="http.client").attributes
+        assert capture.span(op="http.client").name == "/pay?token=[Filtered]"
+        assert (span_data["http.request.header.x-card-number"], span_data["slot.round_id"]) == (FILTERED, "rnd_1")
+        log, metric = capture.log(), capture.metric()
+        assert (log.attributes["game"], log.attributes["cookie"]) == ("x", FILTERED)
+        assert (metric.attributes["game"], metric.attributes["cookie"]) == ("x", FILTERED)
+        for arrival in capture.evidence.arrivals:
+            assert arrival.envelope is not None
+            assert_clean([item.json() for item in arrival.envelope.items])
+
+    def test_what_describes_the_program_stays(self) -> None:
+        event: Any = {"modules": {"email-validator": "2.2"}, "_meta": {"request": {"cookies": {"": {"rem": []}}}}}
+        frame = {"lineno": 3, "context_line": "login(password=read('x'))", "vars": {"password": "'x'"}}
+        event["exception"] = {"values": [{"stacktrace": {"frames": [frame]}}]}
+        scrubbed: Any = scrub_event(event, {})
+        assert (scrubbed["modules"], scrubbed["_meta"]) == (event["modules"], event["_meta"])
+        kept = scrubbed["exception"]["values"][0]["stacktrace"]["frames"][0]
+        assert kept == {**frame, "vars": {"password": FILTERED}}
+
+
+def capturing() -> AbstractContextManager[Capture]:
+    return capture_in_process(
+        traces_sample_rate=1.0,
+        enable_logs=True,
+        auto_enabling_integrations=False,
+        before_send=scrub_event,
+        before_send_transaction=scrub_event,
+        before_send_log=scrub_log,
+        before_send_metric=scrub_metric,
+    )
+
+
+def assert_clean(payload: Any) -> None:
+    text = json.dumps(payload)
+    for fragment in FRAGMENTS:
+        assert fragment not in text, f"{fragment} is in ...{text[max(0, text.index(fragment) - 200) :][:220]}"
 
 
 def test_runtime_contexts_agree_with_the_process() -> None:
@@ -105,6 +314,29 @@ def test_runtime_contexts_agree_with_the_process() -> None:
         "demo": "1.2",
         "sentry_sdk": sentry_sdk.VERSION,
     }
+
+
+def test_memory_is_measured_anew_however_many_threads_measure() -> None:
+    done = threading.Event()
+
+    def measure() -> None:
+        while not done.is_set():
+            runtime_contexts(("demo", "1.2"))
+
+    others = [threading.Thread(target=measure) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(30):
+            # So large that the allocator gives it back at once, and written to, so that it is resident.
+            block = b"\x01" * (48 * 1024 * 1024)
+            peak = resident_mb()
+            del block
+            assert resident_mb() < peak - 24
+    finally:
+        done.set()
+        for other in others:
+            other.join()
 
 
 class TestSettings:

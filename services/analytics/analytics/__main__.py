@@ -8,7 +8,7 @@ from analytics.application import create_application
 from analytics.debug.demonstration import add_demonstration_data
 from analytics.domain.database import DatabaseUnavailableError, open_database
 from analytics.instrumentation import SERVICE, instrument
-from analytics.settings import database_url
+from analytics.settings import database_url, read_warehouse
 from observability.asgi import serve
 from observability.settings import BadSetting, bind, read_address, run_service
 from observability.structured_log import log_to_stdout
@@ -32,7 +32,7 @@ def main() -> None:
         try:
             with engine.begin() as connection:
                 add_demonstration_data(connection)
-            serve(create_application(engine), listener)
+            serve(create_application(engine, read_warehouse()), listener)
         finally:
             engine.dispose()
 

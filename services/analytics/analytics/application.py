@@ -6,14 +6,16 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from analytics.debug import add_debug_routes
+from analytics.domain.warehouse import Warehouse
 from analytics.responses import answer_errors
 from analytics.routes import add_routes
 
 
-def create_application(engine: Engine) -> FastAPI:
-    """Make the application on an open database."""
+def create_application(engine: Engine, warehouse: Warehouse) -> FastAPI:
+    """Make the application on an open database, with an account at the warehouse."""
     app = FastAPI(title="analytics")
     app.state.engine = engine
+    app.state.warehouse = warehouse
     answer_errors(app)
     add_routes(app)
     add_debug_routes(app)

@@ -16,6 +16,7 @@ from analytics.breadcrumbs import leave_breadcrumb
 from analytics.domain.ingest import PlayerEvent, store_event
 from analytics.domain.reports import DailyStats, daily_stats
 from analytics.domain.tables import IDENTIFIER_LENGTH
+from analytics.domain.warehouse import Warehouse
 from analytics.instrumentation import SERVICE
 from analytics.responses import request_id_of
 from observability.request_scope import begin_business_request
@@ -45,13 +46,20 @@ def engine_of(request: Request) -> Engine:
     return engine
 
 
+def warehouse_of(request: Request) -> Warehouse:
+    """The application's account at the warehouse."""
+    warehouse: Warehouse = request.app.state.warehouse
+    return warehouse
+
+
 # The handlers that use the database are plain functions: FastAPI runs them in worker threads, with the request's
 # context, so that statements neither block the event loop nor lose the request's Sentry scope and span.
 
 
 def post_event(request: Request, body: NewEvent) -> StoredEvent:
     """Store an event."""
-    begin_business_request(body.player_id, tags={"event_type": body.event_type, "request_id": request_id_of(request)})
+    request_id = request_id_of(request)
+    begin_business_request(body.player_id, request_id=request_id, tags={"event_type": body.event_type})
     event = PlayerEvent(
         id=f"evt_{uuid4().hex}",
         event_type=body.event_type,
@@ -65,6 +73,7 @@ def post_event(request: Request, body: NewEvent) -> StoredEvent:
         f"{event.event_type} of player {event.player_id}",
         event_id=event.id,
         user_id=event.player_id,
+        request_id=request_id,
     )
     with Session(engine_of(request)) as session, session.begin():
         store_event(session, event)
@@ -73,7 +82,9 @@ def post_event(request: Request, body: NewEvent) -> StoredEvent:
 
 def get_daily_stats(request: Request, day: Annotated[date, Query()]) -> DailyStats:
     """Add up a UTC day."""
-    sentry_sdk.get_isolation_scope().set_tag("request_id", request_id_of(request))
+    request_id = request_id_of(request)
+    sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)
+    leave_breadcrumb("report.begin", f"statistics of {day} asked for", day=day.isoformat(), request_id=request_id)
     with Session(engine_of(request)) as session:
         return daily_stats(session, day)
 

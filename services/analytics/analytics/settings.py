@@ -1,4 +1,4 @@
-"""What the environment says about the database."""
+"""What the environment says about the database and the warehouse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from analytics.domain.warehouse import Warehouse
 from observability.settings import BadSetting
+
+WAREHOUSE_ACCOUNT = "analytics"
+# A warehouse on the developer's own machine.
+_LOCAL_PASSWORD = "local"  # noqa: S105 - it opens nothing
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -62,6 +67,11 @@ def read_database_url(text: str) -> URL:
     if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
         raise BadSetting(f"{wanted}; a SQLite database in memory is not supported")
     return url.set(drivername=_DRIVERS[url.drivername])
+
+
+def read_warehouse() -> Warehouse:
+    """The account at the warehouse, with the password of WAREHOUSE_PASSWORD."""
+    return Warehouse(WAREHOUSE_ACCOUNT, os.environ.get("WAREHOUSE_PASSWORD", "").strip() or _LOCAL_PASSWORD)
 
 
 def _file_in(directory: Path) -> URL:

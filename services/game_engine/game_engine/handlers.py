@@ -94,9 +94,10 @@ class SpinHandler(JsonHandler):
         except ValueError:
             self.answer_error(HTTPStatus.BAD_REQUEST, "the body must be JSON")
             return
-        begin_business_request(bet.player_id, tags={"game": GAME, "currency": bet.currency})
+        tags = {"game": GAME, "currency": bet.currency}
+        begin_business_request(bet.player_id, request_id=self.request_id, tags=tags)
         try:
-            result = await self.engine.table.play(bet)
+            result = await self.engine.table.play(bet, self.request_id)
         except BetRefused as problem:
             self.answer_error(problem.status, str(problem))
         except PeerUnavailable as problem:

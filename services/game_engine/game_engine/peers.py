@@ -15,6 +15,8 @@ from sentry_sdk import logger as sentry_logger
 from sentry_sdk.consts import OP, SPANDATA
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
+from observability.request_scope import REQUEST_ID_HEADER
+
 CONNECT_SECONDS = 2.0
 REQUEST_SECONDS = 5.0
 SPAN_ORIGIN = "manual.http.tornado_client"
@@ -48,27 +50,28 @@ class Peer:
     url: str
     http: AsyncHTTPClient
 
-    async def post(self, path: str, body: dict[str, Any], *, purpose: str) -> HTTPResponse:
+    async def post(self, path: str, body: dict[str, Any], *, purpose: str, request_id: str) -> HTTPResponse:
         """Send JSON inside an `http.client` span and with that span as the peer's parent.
 
         Args:
             path: path under the base URL.
             body: what to send.
             purpose: what the call is for; it ends up in the message when the peer cannot be reached.
+            request_id: id of the request that this call serves.
 
         Raises:
             PeerUnavailable: no answer came.
         """
         url = f"{self.url}{path}"
         with sentry_sdk.start_span(op=OP.HTTP_CLIENT, name=f"POST {url}", origin=SPAN_ORIGIN) as span:
-            span.set_data(SPANDATA.HTTP_METHOD, "POST")
-            span.set_data("url", url)
+            span.set_data(SPANDATA.HTTP_REQUEST_METHOD, "POST")
+            span.set_data(SPANDATA.URL_FULL, url)
             trace_headers = dict(sentry_sdk.get_current_scope().iter_trace_propagation_headers(span=span))
             try:
                 response = await self.http.fetch(
                     url,
                     method="POST",
-                    headers={"Content-Type": "application/json", **trace_headers},
+                    headers={"Content-Type": "application/json", REQUEST_ID_HEADER: request_id, **trace_headers},
                     body=json.dumps(body),
                     connect_timeout=CONNECT_SECONDS,
                     request_timeout=REQUEST_SECONDS,
@@ -90,12 +93,20 @@ def _leave_breadcrumb(url: str, level: str, **data: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why money moves: the player's request, and the round that it belongs to."""
+
+    request_id: str
+    round_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
     """The player's balance, kept by payment."""
 
     payment: Peer
 
-    async def move(self, kind: str, player_id: str, amount_cents: int, currency: str, round_id: str) -> int:
+    async def move(self, kind: str, player_id: str, amount_cents: int, currency: str, cause: Cause) -> int:
         """Debit or credit; payment applies a reference once, however often it is sent.
 
         Args:
@@ -103,7 +114,7 @@ class Wallet:
             player_id: whose balance.
             amount_cents: how much.
             currency: of the amount.
-            round_id: the round it belongs to; with `kind` it is the reference.
+            cause: why; the round and `kind` are the reference.
 
         Returns:
             The balance afterwards, in cents.
@@ -117,10 +128,10 @@ class Wallet:
             "type": kind,
             "amount_cents": amount_cents,
             "currency": currency,
-            "reference": f"{round_id}-{kind}",
+            "reference": f"{cause.round_id}-{kind}",
         }
-        purpose = f"the {kind} of round {round_id}"
-        response = await self.payment.post("/process", body, purpose=purpose)
+        purpose = f"the {kind} of round {cause.round_id}"
+        response = await self.payment.post("/process", body, purpose=purpose, request_id=cause.request_id)
         if kind == "debit" and response.code == HTTPStatus.PAYMENT_REQUIRED:
             raise BetRefused(f"the balance does not cover a bet of {amount_cents} cents", response.code)
         try:
@@ -140,15 +151,26 @@ class EventFeed:
 
     analytics: Peer
 
-    async def publish(self, event_type: str, player_id: str, amount_cents: int, payload: dict[str, Any]) -> bool:
+    async def publish(
+        self, event_type: str, player_id: str, amount_cents: int, payload: dict[str, Any], request_id: str
+    ) -> bool:
         """Tell analytics; a player's round never fails because of it.
+
+        Args:
+            event_type: what happened.
+            player_id: who did it.
+            amount_cents: the money that was moved.
+            payload: what else is worth keeping.
+            request_id: id of the request in which it happened.
 
         Returns:
             Whether analytics stored the event.
         """
         body = {"event_type": event_type, "player_id": player_id, "amount_cents": amount_cents, "payload": payload}
         try:
-            response = await self.analytics.post("/events", body, purpose=f"event {event_type}")
+            response = await self.analytics.post(
+                "/events", body, purpose=f"event {event_type}", request_id=request_id
+            )
         except PeerUnavailable as problem:
             sentry_logger.warning(
                 "Event {event_type} was not stored: {problem}", event_type=event_type, problem=problem

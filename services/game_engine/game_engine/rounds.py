@@ -11,7 +11,7 @@ import sentry_sdk
 from sentry_sdk import logger as sentry_logger
 
 from game_engine import GAME
-from game_engine.peers import EventFeed, Wallet
+from game_engine.peers import Cause, EventFeed, Wallet
 from game_engine.settlement import HIGHEST_BET_CENTS, LOWEST_BET_CENTS
 from game_engine.slot import Line, Outcome, SlotMachine
 from observability.request_scope import new_identifier
@@ -79,8 +79,12 @@ class Table:
     wallet: Wallet
     feed: EventFeed
 
-    async def play(self, bet: Bet) -> RoundResult:
+    async def play(self, bet: Bet, request_id: str) -> RoundResult:
         """Play one round.
+
+        Args:
+            bet: what the player wants.
+            request_id: under which the peers are called.
 
         Raises:
             BetRefused: the player's wallet does not allow the bet; nothing happened.
@@ -91,18 +95,25 @@ class Table:
             category="round.open",
             message=f"Round {round_id} opened",
             level="info",
-            data={"user_id": bet.player_id, "round_id": round_id, "bet_cents": bet.bet_cents},
+            data={
+                "user_id": bet.player_id,
+                "request_id": request_id,
+                "round_id": round_id,
+                "bet_cents": bet.bet_cents,
+            },
         )
-        balance = await self.wallet.move("debit", bet.player_id, bet.bet_cents, bet.currency, round_id)
+        cause = Cause(request_id, round_id)
+        balance = await self.wallet.move("debit", bet.player_id, bet.bet_cents, bet.currency, cause)
         outcome = self._spin(round_id)
         payout_cents = outcome.multiplier * bet.bet_cents
         if payout_cents:
-            balance = await self.wallet.move("credit", bet.player_id, payout_cents, bet.currency, round_id)
+            balance = await self.wallet.move("credit", bet.player_id, payout_cents, bet.currency, cause)
         stored = await self.feed.publish(
             "spin",
             bet.player_id,
             bet.bet_cents,
             {"round_id": round_id, "game": GAME, "payout_cents": payout_cents, "currency": bet.currency},
+            request_id,
         )
         _measure(round_id, bet, payout_cents)
         return RoundResult(

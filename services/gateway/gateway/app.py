@@ -90,12 +90,14 @@ async def proxy(request: Request) -> Response:
     """`/api/v1/<service>/<rest>` with any method."""
     settings: Settings = request.app.state.settings
     client: httpx.AsyncClient = request.app.state.client
+    request_id = request_id_of(request)
+    sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)
     upstream, path = settings.routes.resolve(request.scope["raw_path"])
     sentry_sdk.add_breadcrumb(
         category="gateway.request",
         message=f"{request.method} for {upstream.name}",
         level="info",
-        data={"method": request.method, "path": path.decode("latin-1")},
+        data={"request_id": request_id, "method": request.method, "path": path.decode("latin-1")},
     )
     target = Target(
         upstream,
@@ -104,7 +106,7 @@ async def proxy(request: Request) -> Response:
         timeout_ms=settings.upstream_timeout_ms,
         prefix=f"/api/v1/{upstream.name}",
     )
-    return await forward(client, request, target, request_id_of(request))
+    return await forward(client, request, target, request_id)
 
 
 def _error(request: Request, status: int, message: str) -> Response:

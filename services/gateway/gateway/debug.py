@@ -28,13 +28,19 @@ debug = DebugRegistry[Handler](SERVICE)
 
 
 def _begin(request: Request) -> None:
-    scenario = debug.find(request.url.path).scenario
-    user_id = begin_debug_request(SERVICE, scenario, debug_user=request.headers.get(DEBUG_USER_HEADER))
+    scenario, request_id = debug.find(request.url.path).scenario, request_id_of(request)
+    debug_user = request.headers.get(DEBUG_USER_HEADER)
+    user_id = begin_debug_request(SERVICE, scenario, request_id=request_id, debug_user=debug_user)
     sentry_sdk.add_breadcrumb(
         category="gateway.request",
         message=f"{request.method} {request.url.path}",
         level="info",
-        data={"user_id": user_id, "method": request.method, "path": request.url.path},
+        data={
+            "user_id": user_id,
+            "request_id": request_id,
+            "method": request.method,
+            "path": request.url.path,
+        },
     )
 
 

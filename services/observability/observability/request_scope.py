@@ -28,13 +28,14 @@ def choose_request_id(header: str | None) -> str:
 
 
 def begin_debug_request(
-    service: str, scenario: str, *, debug_user: str | None, tags: Mapping[str, str] | None = None
+    service: str, scenario: str, *, request_id: str, debug_user: str | None, tags: Mapping[str, str] | None = None
 ) -> str:
     """Set the debug user and the tags of a debug endpoint for everything this request will report.
 
     Args:
         service: name of the service.
         scenario: value of the tag `debug.scenario`.
+        request_id: value of the tag `request_id`, by which the logs and the client's answer are found.
         debug_user: the request's `X-Debug-User` header.
         tags: further tags.
 
@@ -49,15 +50,17 @@ def begin_debug_request(
     user_id = debug_user or f"debug-{service}-user"
     scope = sentry_sdk.get_isolation_scope()
     scope.set_user({"id": user_id, "username": f"debug-{service}"})
+    scope.set_tag("request_id", request_id)
     scope.set_tag("debug.scenario", scenario)
     for name, value in (tags or {}).items():
         scope.set_tag(name, value)
     return user_id
 
 
-def begin_business_request(user_id: str, *, tags: Mapping[str, str]) -> None:
+def begin_business_request(user_id: str, *, request_id: str, tags: Mapping[str, str]) -> None:
     """Set the player as user, and the tags, for everything this request will report."""
     scope = sentry_sdk.get_isolation_scope()
     scope.set_user({"id": user_id})
+    scope.set_tag("request_id", request_id)
     for name, value in tags.items():
         scope.set_tag(name, value)

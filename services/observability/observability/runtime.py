@@ -12,6 +12,7 @@ from sentry_sdk.consts import VERSION as SENTRY_SDK_VERSION
 MEGABYTE = 1024 * 1024
 MOST_THREAD_NAMES = 20
 
+# Never to be used with `oneshot()`: while one thread is in it, all threads are given the figures of that moment.
 _process = psutil.Process()
 
 
@@ -37,17 +38,14 @@ def runtime_contexts(framework: tuple[str, str]) -> dict[str, dict[str, Any]]:
     Returns:
         Contexts by name: `runtime_memory` (MiB), `runtime_cpu` (seconds), `runtime_threads`, `runtime_versions`.
     """
-    with _process.oneshot():
-        memory = _process.memory_info()
-        times = _process.cpu_times()
-        percent = _process.memory_percent()
-        thread_count = _process.num_threads()
+    memory = _process.memory_info()
+    times = _process.cpu_times()
     name, version = framework
     return {
         "runtime_memory": {
             "rss_mb": round(memory.rss / MEGABYTE, 2),
             "vms_mb": round(memory.vms / MEGABYTE, 2),
-            "percent": round(percent, 3),
+            "percent": round(_process.memory_percent(), 3),
         },
         "runtime_cpu": {
             "user_s": times.user,
@@ -55,7 +53,7 @@ def runtime_contexts(framework: tuple[str, str]) -> dict[str, dict[str, Any]]:
             "system_count": psutil.cpu_count() or 1,
         },
         "runtime_threads": {
-            "count": thread_count,
+            "count": _process.num_threads(),
             "names": sorted(thread.name for thread in threading.enumerate())[:MOST_THREAD_NAMES],
         },
         "runtime_versions": {

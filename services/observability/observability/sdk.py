@@ -13,6 +13,7 @@ from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
 from observability.runtime import runtime_contexts
+from observability.scrubbing import scrub_event, scrub_log, scrub_metric
 from observability.settings import BadSetting
 
 STOP_SECONDS = 1.9
@@ -51,6 +52,10 @@ def start_sentry(
             profiles_sampler=profiles_sampler,
             send_default_pii=False,
             enable_logs=True,
+            before_send=scrub_event,
+            before_send_transaction=scrub_event,
+            before_send_log=scrub_log,
+            before_send_metric=scrub_metric,
         )
     except BadDsn as problem:
         raise BadSetting(f"SENTRY_DSN is not a DSN such as https://key@sentry.example.com/1: {problem}") from problem

@@ -5,6 +5,7 @@ import { addDebugEndpoints } from "./debug/registry.mjs";
 import { crashEndpoints } from "./debug/crashes.mjs";
 import { loadEndpoints } from "./debug/load.mjs";
 import { specificEndpoints } from "./debug/specific.mjs";
+import { PayoutProvider } from "./defects/payouts.mjs";
 import { answerError, answerNotFound } from "./http/errors.mjs";
 import { addPaymentRoutes } from "./http/payments.mjs";
 import { logRequest } from "./http/request-log.mjs";
@@ -14,10 +15,10 @@ import { Wallets } from "./ledger/wallets.mjs";
 /**
  * Build the application.
  *
- * @param {number} openingBalanceCents what a wallet holds when it is used for the first time
+ * @param {import("./settings.mjs").Settings} settings
  * @returns {import("express").Express}
  */
-export function createApp(openingBalanceCents) {
+export function createApp({ openingBalanceCents, providerApiKey }) {
   const ledger = new Ledger();
   const wallets = new Wallets(ledger, openingBalanceCents);
   const app = express();
@@ -27,7 +28,7 @@ export function createApp(openingBalanceCents) {
     response.json({ status: "ok", service: "payment" });
   });
   addPaymentRoutes(app, wallets);
-  addDebugEndpoints(app, [...crashEndpoints(ledger), ...loadEndpoints(), ...specificEndpoints()]);
+  addDebugEndpoints(app, [...crashEndpoints(ledger, new PayoutProvider(providerApiKey)), ...loadEndpoints(), ...specificEndpoints()]);
   app.use(answerNotFound);
   app.use(answerError);
   return app;

@@ -11,15 +11,21 @@ import { InsufficientFunds } from "./ledger/ledger.mjs";
  *
  * @param {import("./ledger/wallets.mjs").Wallets} wallets
  * @param {Payment} payment
+ * @param {string} requestId id of the request that asks for it
  * @returns {Booking}
  * @throws whatever `Wallets.process` throws
  */
-export function bookPayment(wallets, payment) {
+export function bookPayment(wallets, payment, requestId) {
   const attributes = { "payment.type": payment.type, "payment.currency": payment.currency };
   Sentry.addBreadcrumb({
     category: `wallet.${payment.type}`,
     message: `${payment.type} ${payment.amountCents} cents for ${payment.reference}`,
-    data: { user_id: payment.playerId, amount_cents: payment.amountCents, reference: payment.reference },
+    data: {
+      user_id: payment.playerId,
+      request_id: requestId,
+      amount_cents: payment.amountCents,
+      reference: payment.reference,
+    },
     level: "info",
   });
   try {

@@ -3,6 +3,8 @@
 
 const EXIT_BAD_SETTING = 2;
 const HIGHEST_PORT = 65_535;
+// The provider's sandbox, in which no money moves, takes any key.
+const SANDBOX_API_KEY = "sandbox";
 const DSN = /^https?:\/\/\w+(:\w+)?@[^/]+\/(.+\/)?\d+$/;
 
 /** An environment variable that the service cannot work with. */
@@ -15,6 +17,7 @@ export class BadSetting extends Error {
  * @property {string} host address to listen on
  * @property {number} port port to listen on; 0 means any free port
  * @property {number} openingBalanceCents what a wallet holds when it is used for the first time
+ * @property {string} providerApiKey key of the payout provider; secret
  */
 
 /**
@@ -46,6 +49,7 @@ export function readSettings(environment) {
       fallback: 100_000,
       highest: 100_000_000,
     }),
+    providerApiKey: environment.PAYMENT_PROVIDER_API_KEY?.trim() || SANDBOX_API_KEY,
   };
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from analytics.debug.endpoints import debug
 from analytics.domain.documents import read_statement
 from analytics.domain.ingest import PlayerEvent, store_event
 from analytics.domain.reports import close_day, turnover_by_hour
-from analytics.routes import engine_of
+from analytics.routes import engine_of, warehouse_of
 from observability.parameters import HOLD
 from observability.request_scope import new_identifier
 
@@ -39,7 +40,7 @@ async def crash(request: Request) -> Response:
     leave_breadcrumb("report.aggregate", f"{len(by_hour)} hours added up", hours=len(by_hour))
     await asyncio.sleep(hold_ms / 1000)
     leave_breadcrumb("report.close", f"closing report {report_id}", report_id=report_id)
-    return JSONResponse({"turnover_cents": close_day(report_id, by_hour)})
+    return JSONResponse(asdict(close_day(report_id, by_hour, warehouse_of(request))))
 
 
 def _turnover_by_hour(engine: Engine) -> dict[int, int]:

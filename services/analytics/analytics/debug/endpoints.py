@@ -42,8 +42,9 @@ def _begin(endpoint: DebugEndpoint) -> Callable[[Request], Awaitable[None]]:
         user_id = begin_debug_request(
             debug.service,
             endpoint.scenario,
+            request_id=request_id,
             debug_user=request.headers.get(DEBUG_USER_HEADER),
-            tags={"request_id": request_id, "database": engine_of(request).dialect.name},
+            tags={"database": engine_of(request).dialect.name},
         )
         leave_breadcrumb(
             "request.accepted", f"{endpoint.scenario} called by {user_id}", user_id=user_id, request_id=request_id

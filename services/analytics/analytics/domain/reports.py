@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, distinct, extract, func, liter
 from sqlalchemy.orm import Session
 
 from analytics.domain.tables import Event, Player
+from analytics.domain.warehouse import Warehouse
 
 HOURS_A_DAY = 24
 
@@ -51,6 +52,14 @@ class MeasuredQuery:
     duration_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedDay:
+    """A day's final turnover, in cents, with the seal under which the warehouse takes it."""
+
+    turnover_cents: int
+    seal: str
+
+
 def daily_stats(session: Session, day: date) -> DailyStats:
     """Add up the events of a UTC day."""
     events, players, turnover = session.execute(
@@ -84,15 +93,21 @@ def turnover_by_hour(session: Session, day: date) -> dict[int, int]:
     return {int(number): int(amount) for number, amount in rows}
 
 
-def close_day(report_id: str, by_hour: Mapping[int, int]) -> int:
-    """Add the hours of a day up to its final turnover, in cents.
+def close_day(report_id: str, by_hour: Mapping[int, int], warehouse: Warehouse) -> ClosedDay:
+    """Add the hours of a day up to its final turnover, and seal it for the warehouse.
+
+    Args:
+        report_id: the report's number.
+        by_hour: turnover by hour of the day, in cents.
+        warehouse: where the report will be handed in.
 
     Raises:
         ValueError: there is not one value for each hour.
     """
     if len(by_hour) != HOURS_A_DAY:
         raise ValueError(f"report {report_id} cannot be closed: it covers {len(by_hour)} of {HOURS_A_DAY} hours")
-    return sum(by_hour.values())
+    turnover_cents = sum(by_hour.values())
+    return ClosedDay(turnover_cents, warehouse.seal(report_id, turnover_cents))
 
 
 def turnover_by_player(session: Session, segment: str, most_players: int) -> dict[str, int]:

@@ -28,6 +28,7 @@ class DebugHandler(JsonHandler):
             self.user_id = begin_debug_request(
                 SERVICE,
                 debug.find(self.request.path).scenario,
+                request_id=self.request_id,
                 debug_user=self.request.headers.get(DEBUG_USER_HEADER),
                 tags={"game": GAME},
             )
@@ -41,7 +42,7 @@ class DebugHandler(JsonHandler):
             category="lobby.enter",
             message=f"Player entered {GAME}",
             level="info",
-            data={"user_id": self.user_id, "game": GAME},
+            data={"user_id": self.user_id, "request_id": self.request_id, "game": GAME},
         )
         sentry_sdk.add_breadcrumb(
             category="round.open",

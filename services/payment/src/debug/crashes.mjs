@@ -4,15 +4,15 @@ import * as Sentry from "@sentry/node";
 import { overrideCents } from "../defects/fee-overrides.mjs";
 import { payOutJackpot } from "../defects/jackpot.mjs";
 import { settlementAccount } from "../defects/netting.mjs";
-import { requestPayout } from "../defects/payouts.mjs";
 import { deliverReceipt } from "../defects/receipts.mjs";
 import { newIdentifier } from "../identifiers.mjs";
 
 /**
  * @param {import("../ledger/ledger.mjs").Ledger} ledger
+ * @param {import("../defects/payouts.mjs").PayoutProvider} provider
  * @returns {import("./registry.mjs").DebugEndpoint[]}
  */
-export function crashEndpoints(ledger) {
+export function crashEndpoints(ledger, provider) {
   return [
     {
       name: "crash",
@@ -20,7 +20,7 @@ export function crashEndpoints(ledger) {
       status: 500,
       group: "crash",
       tags: { currency: "EUR" },
-      run({ userId, afterHold }) {
+      run({ userId, origin, afterHold }) {
         const jackpot = {
           id: newIdentifier("jkp"),
           currency: "EUR",
@@ -30,7 +30,7 @@ export function crashEndpoints(ledger) {
         Sentry.addBreadcrumb({
           category: "wallet.session",
           message: "Wallet opened",
-          data: { user_id: userId, currency: jackpot.currency },
+          data: { ...origin, currency: jackpot.currency },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -54,12 +54,12 @@ export function crashEndpoints(ledger) {
       status: 202,
       group: "crash",
       tags: { currency: "EUR" },
-      run({ userId, response, afterHold }) {
+      run({ userId, origin, response, afterHold }) {
         const receipt = { id: newIdentifier("rcp"), playerId: userId };
         Sentry.addBreadcrumb({
           category: "wallet.credit",
           message: "Deposit booked",
-          data: { user_id: userId, amount_cents: 2500 },
+          data: { ...origin, amount_cents: 2500 },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -84,12 +84,12 @@ export function crashEndpoints(ledger) {
       status: 500,
       group: "crash",
       tags: { currency: "EUR" },
-      run({ userId, afterHold }) {
+      run({ userId, origin, afterHold }) {
         const payout = { id: newIdentifier("pyo"), playerId: userId, amountCents: 75_000 };
         Sentry.addBreadcrumb({
           category: "payout.request",
           message: `Payout ${payout.id} requested`,
-          data: { user_id: userId, amount_cents: payout.amountCents },
+          data: { ...origin, amount_cents: payout.amountCents },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -104,7 +104,7 @@ export function crashEndpoints(ledger) {
           data: { payout_id: payout.id, provider: "bank-transfer" },
           level: "info",
         });
-        return afterHold(() => requestPayout(payout));
+        return afterHold(() => provider.request(payout));
       },
     },
     {
@@ -113,12 +113,12 @@ export function crashEndpoints(ledger) {
       status: 500,
       group: "crash",
       tags: { currency: "SEK" },
-      run({ userId, afterHold }) {
+      run({ origin, afterHold }) {
         const payment = { reference: newIdentifier("pay"), currency: "SEK", amountCents: 12_000 };
         Sentry.addBreadcrumb({
           category: "wallet.debit",
           message: `Debit ${payment.reference} accepted`,
-          data: { user_id: userId, amount_cents: payment.amountCents },
+          data: { ...origin, amount_cents: payment.amountCents },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -142,12 +142,12 @@ export function crashEndpoints(ledger) {
       status: 500,
       group: "crash",
       tags: { currency: "EUR" },
-      run({ userId, afterHold }) {
+      run({ origin, afterHold }) {
         const runId = newIdentifier("net");
         Sentry.addBreadcrumb({
           category: "wallet.session",
           message: "Wallet opened",
-          data: { user_id: userId, currency: "EUR" },
+          data: { ...origin, currency: "EUR" },
           level: "info",
         });
         Sentry.addBreadcrumb({

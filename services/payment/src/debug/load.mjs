@@ -24,13 +24,13 @@ export function loadEndpoints() {
         "A cache without eviction keeps ?mb= more at each call; reports the process's growth as a message",
       status: 200,
       group: "load",
-      run({ userId, response, read }) {
+      run({ origin, response, read }) {
         const megabytes = read(LEAK_SIZE);
         const batchId = newIdentifier("rcb");
         Sentry.addBreadcrumb({
           category: "wallet.history",
           message: "Receipts of the month requested",
-          data: { user_id: userId, size_mb: megabytes },
+          data: { ...origin, size_mb: megabytes },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -62,13 +62,13 @@ export function loadEndpoints() {
         "Synchronous work blocks the event loop for ?ms=; reports the measured delay as a message",
       status: 200,
       group: "load",
-      async run({ userId, response, read }) {
+      async run({ origin, response, read }) {
         const milliseconds = read(BLOCK_TIME);
         const pageId = newIdentifier("jrn");
         Sentry.addBreadcrumb({
           category: "wallet.audit",
           message: "Audit of the journal requested",
-          data: { user_id: userId },
+          data: { ...origin },
           level: "info",
         });
         Sentry.addBreadcrumb({

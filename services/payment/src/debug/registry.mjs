@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as Sentry from "@sentry/node";
 import { BadRequest } from "../http/bad-request.mjs";
+import { requestIdOf } from "../http/request-log.mjs";
 import { HOLD, readParameter } from "./parameters.mjs";
 
 const DEBUG_USER_HEADER = "X-Debug-User";
@@ -13,6 +14,7 @@ const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
  *
  * @typedef {object} Visit
  * @property {string} userId
+ * @property {{ user_id: string, request_id: string }} origin whose request it is, for the first breadcrumb
  * @property {import("express").Response} response
  * @property {(parameter: import("./parameters.mjs").Parameter) => number} read the value of a query parameter
  * @property {number} holdMs
@@ -80,6 +82,7 @@ function beginVisit({ name, tags }, request, response) {
     .setTags({ "debug.scenario": name, ...tags });
   return {
     userId,
+    origin: { user_id: userId, request_id: requestIdOf(response) },
     response,
     holdMs,
     read: (parameter) => readParameter(parameter, request.query),

@@ -17,12 +17,12 @@ export function specificEndpoints() {
       status: 503,
       group: "specific",
       tags: { "db.system": "postgresql" },
-      run({ userId, afterHold }) {
+      run({ origin, afterHold }) {
         const transactionId = newIdentifier("txn");
         Sentry.addBreadcrumb({
           category: "wallet.history",
           message: `Archived transaction ${transactionId} requested`,
-          data: { user_id: userId, transaction_id: transactionId },
+          data: { ...origin, transaction_id: transactionId },
           level: "info",
         });
         Sentry.addBreadcrumb({
@@ -47,12 +47,12 @@ export function specificEndpoints() {
       status: 202,
       group: "specific",
       tags: { currency: "EUR" },
-      run({ userId, response, holdMs }) {
+      run({ origin, response, holdMs }) {
         const settlementId = newIdentifier("stl");
         Sentry.addBreadcrumb({
           category: "wallet.session",
           message: "Wallet opened",
-          data: { user_id: userId, currency: "EUR" },
+          data: { ...origin, currency: "EUR" },
           level: "info",
         });
         Sentry.addBreadcrumb({

@@ -5,6 +5,7 @@ import * as Sentry from "@sentry/node";
 import { bookPayment } from "../booking.mjs";
 import { isIdentifier, readPayment } from "../ledger/payment.mjs";
 import { BadRequest } from "./bad-request.mjs";
+import { requestIdOf } from "./request-log.mjs";
 
 /**
  * Add `POST /process` and `GET /balance/:playerId`.
@@ -16,7 +17,7 @@ export function addPaymentRoutes(app, wallets) {
   app.post("/process", express.json({ limit: "16kb" }), (request, response) => {
     const payment = readPayment(request.body);
     Sentry.getIsolationScope().setUser({ id: payment.playerId }).setTag("currency", payment.currency);
-    const booking = bookPayment(wallets, payment);
+    const booking = bookPayment(wallets, payment, requestIdOf(response));
     response.json({
       transaction_id: booking.transactionId,
       player_id: payment.playerId,

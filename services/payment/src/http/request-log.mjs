@@ -19,7 +19,7 @@ export function writeLog(level, message, data = {}) {
 }
 
 /**
- * Name the request and log it when it has been answered.
+ * Name the request, in its answer and in whatever it reports, and log it when it has been answered.
  *
  * @param {import("express").Request} request
  * @param {import("express").Response} response
@@ -32,6 +32,7 @@ export function logRequest(request, response, next) {
     fromCaller !== undefined && PLAIN_IDENTIFIER.test(fromCaller) ? fromCaller : newIdentifier("req");
   response.locals.requestId = requestId;
   response.setHeader(REQUEST_ID_HEADER, requestId);
+  Sentry.getIsolationScope().setTag("request_id", requestId);
   const traceId = Sentry.getActiveSpan()?.spanContext().traceId;
   response.once("finish", () => {
     writeLog(response.statusCode < 500 ? "info" : "error", `${request.method} ${request.path}`, {
