@@ -149,7 +149,7 @@ def main() -> int:
         case "verify":
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
-            return call(PYTHON, "-m", "pytest", "tests", *more)
+            return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
         case "lint":
             return lint()
         case "lock":

@@ -1,5 +1,6 @@
 """Verifies that services really report to Sentry: start them, trigger their errors, assert on what they send."""
 
+from harness.fixtures.checking import allow
 from harness.fixtures.scenario import scenario
 
-__all__ = ["scenario"]
+__all__ = ["allow", "scenario"]

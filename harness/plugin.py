@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.fixtures.capture import capture, sentry_capture, trigger
+from harness.fixtures.checking import failing_findings, findings_text, noted_findings
 from harness.fixtures.comparison import explain_comparison
 from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
 from harness.fixtures.fleet import collector, fleet
@@ -38,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark, and end the fleet when the run is told to end."""
+    config.addinivalue_line("markers", "allow(code, reason): accept what a check finds; set by @harness.allow")
     config.addinivalue_line(
         "markers", "scenario(service, endpoint, ...): one endpoint, triggered in one trace; set by @harness.scenario"
     )
@@ -70,7 +72,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """Hold a scenario's answer against the expected status before its body runs."""
+    """Hold a scenario's answer against the expected status before its body, its captures against the checks after."""
     __tracebackhide__ = True
     scenario = scenario_of(pyfuncitem)
     if scenario is not None:
@@ -78,7 +80,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         problem = status_problem(captured, scenario.status, scenario.exit_code, scenario.trigger.service)
         if problem:
             pytest.fail(problem, pytrace=False)
-    return (yield)
+    try:
+        result = yield
+    except BaseException:
+        # The test's own failure comes first; what the checks saw may explain it.
+        if findings := failing_findings(pyfuncitem):
+            pyfuncitem.add_report_section("call", "Sentry checks", "\n".join(map(str, findings)))
+        raise
+    if findings := failing_findings(pyfuncitem):
+        pytest.fail(findings_text(findings), pytrace=False)
+    return result
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -88,13 +99,13 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """End the fleet, and fail the run for a debug endpoint that no scenario triggers."""
+    """End the fleet; fail the run for an endpoint that no scenario triggers, or by a check over the whole run."""
     execution = own_execution(session.config)
     if execution is None or not execution.started:
         return
     summary = session.config.stash[_SUMMARY] = execution.stop()
     gaps = summary.uncovered and summary.coverage_is_enforced
-    if gaps and exitstatus == pytest.ExitCode.OK:
+    if (gaps or summary.errors) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -104,7 +115,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if summary is None:
         return
     terminalreporter.section("Sentry verification")
-    for line, markup in summary_lines(summary):
+    reports = [report for listed in terminalreporter.stats.values() for report in listed]
+    for line, markup in summary_lines(summary, *noted_findings(reports)):
         terminalreporter.write_line(line, **markup)
 
 

@@ -48,7 +48,9 @@ def check_sender(capture: Capture, event: ErrorEvent, service: str, endpoint: st
     assert event.service == service
     assert event.release == capture.facts(service).release
     assert event.environment == "verification"
-    assert event.tags == IsPartialDict({"service": service, "debug.scenario": endpoint, **tags})
+    request = {"request_id": capture.evidence.marker}
+    assert event.tags == IsPartialDict({"service": service, "debug.scenario": endpoint, **request, **tags})
+    assert event.breadcrumbs[0].data == IsPartialDict(request)
     assert event.user == IsPartialDict(id=f"debug-{service}-user", username=f"debug-{service}")
     assert event.trace_id == capture.trace_id
     way = ["gateway"] if service == "gateway" else ["gateway", service]

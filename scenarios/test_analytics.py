@@ -8,13 +8,15 @@ from harness import scenario
 from harness.verify.capture import Capture
 from scenarios.expectations import check_breadcrumbs, check_memory, check_sender, milliseconds, runtime_contexts
 
-INTERNAL_ERROR = {"error": "internal error", "request_id": IsStr(regex="req_.+")}
+
+def internal_error(capture: Capture) -> dict[str, str | None]:
+    return {"error": "internal error", "request_id": capture.evidence.marker}
 
 
 @scenario("analytics", "GET /debug/crash", status=500)
 def test_crash(capture: Capture) -> None:
     error = capture.error()
-    assert capture.response.json() == INTERNAL_ERROR
+    assert capture.response.json() == internal_error(capture)
     assert error.type == "ValueError"
     assert error.value == IsStr(regex=r"report rpt_\w+ cannot be closed: it covers 20 of 24 hours")
     assert (error.mechanism.type, error.handled, error.level) == ("starlette", False, "error")
@@ -28,7 +30,7 @@ def test_crash(capture: Capture) -> None:
 @scenario("analytics", "POST /debug/validation-error", status=500)
 def test_validation_error(capture: Capture) -> None:
     error = capture.error()
-    assert capture.response.json() == INTERNAL_ERROR
+    assert capture.response.json() == internal_error(capture)
     assert error.type == "ValidationError"
     assert error.value == IsStr(regex=r"(?s)2 validation errors for ProviderStatement.*delivery rcp_\w+")
     assert (error.mechanism.type, error.handled, error.level) == ("starlette", False, "error")

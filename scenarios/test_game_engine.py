@@ -16,7 +16,7 @@ GAME = {"game": "triple-cherry"}
 @scenario("game-engine", "GET /debug/crash", status=500)
 def test_crash(capture: Capture) -> None:
     error = capture.error()
-    assert capture.response.json() == {"error": "internal server error", "request_id": IsStr(regex="req_.+")}
+    assert capture.response.json() == {"error": "internal server error", "request_id": capture.evidence.marker}
     assert error.type == "RuntimeError"
     assert error.value == IsStr(regex=r"round rnd_\w+ was paid out before and would be paid twice")
     assert (error.mechanism.type, error.handled, error.level) == ("tornado", False, "error")
@@ -132,6 +132,8 @@ def test_spin_is_one_trace_through_four_services(capture: Capture) -> None:
         }
         assert trace.path_to(segment) == ways[segment.service or ""]
         assert segment.release == capture.facts(segment.service or "").release
+        named = segment.tags.get("request_id") or segment.attributes["http.request.header.x-request-id"][0]
+        assert named == capture.evidence.marker
     assert {span.op for span in capture.spans} >= {"slot.spin", "ledger.book", "db"}
     bookings = 1 if outcome["payout_cents"] == 0 else 2
     assert len([segment for segment in trace.segments if segment.service == "payment"]) == bookings

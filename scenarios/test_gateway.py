@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from harness import scenario
+from harness import allow, scenario
 from harness.fixtures.capture import TriggerFixture
 from harness.verify.capture import Capture
 from scenarios.expectations import check_breadcrumbs, check_memory, check_sender, runtime_contexts
@@ -14,7 +14,7 @@ from scenarios.expectations import check_breadcrumbs, check_memory, check_sender
 @scenario("gateway", "GET /debug/crash", status=500)
 def test_crash(capture: Capture) -> None:
     error = capture.error()
-    assert capture.response.json() == {"error": "internal server error", "request_id": IsStr(regex="req_.+")}
+    assert capture.response.json() == {"error": "internal server error", "request_id": capture.evidence.marker}
     assert error.type == "ValueError"
     assert error.value == IsStr(regex=r"route analytics of table rev_\w+ has no valid port in .*")
     assert (error.mechanism.type, error.handled, error.level) == ("starlette", False, "error")
@@ -43,7 +43,8 @@ def test_upstream_down(capture: Capture) -> None:
 def test_upstream_timeout(capture: Capture) -> None:
     error = capture.error()
     assert error.type == "UpstreamTimeout"
-    assert error.value == IsStr(regex=r"silent-upstream at .* gave request req_\w+ no answer within 300 ms")
+    marker = capture.evidence.marker
+    assert error.value == IsStr(regex=rf"silent-upstream at .* gave request {marker} no answer within 300 ms")
     assert (error.mechanism.type, error.handled, error.level) == ("starlette", True, "error")
     check_sender(capture, error, "gateway", "upstream-timeout", upstream="silent-upstream")
     check_breadcrumbs(error, "gateway.request", "gateway.forward", "gateway.upstream")
@@ -57,6 +58,10 @@ def test_health_makes_no_noise(capture: Capture) -> None:
     capture.no_message()
 
 
+@allow(
+    "trace-connected.not-reached",
+    reason="browsers send preflights without trace headers, so CORS answers them before tracing begins",
+)
 @pytest.mark.parametrize("path", ["/debug/crash", "/api/v1/payment/process"])
 def test_a_browser_may_send_trace_headers(trigger: TriggerFixture, path: str) -> None:
     preflight = trigger(

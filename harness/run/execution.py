@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,15 @@ from harness.fleet.fleet import Fleet
 from harness.fleet.spec import FleetSpec
 from harness.run.gathering import Gathering, TraceBook
 from harness.run.manifest import fetch_manifest
+from harness.run.marking import environment_secrets, new_marks
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import read_telemetry
+from harness.verify.checks.registry import RunSubject, judge_run
 from harness.verify.evidence import Evidence
+from harness.verify.finding import Finding
+from harness.verify.settings import CheckSettings
 
 CONCURRENT_TRIGGERS = 32
 
@@ -45,15 +48,18 @@ class Execution:
     Args:
         spec: the fleet.
         directory: where logs are written.
+        settings: what the project configured of the checks.
     """
 
-    def __init__(self, spec: FleetSpec, directory: Path) -> None:
+    def __init__(self, spec: FleetSpec, directory: Path, settings: CheckSettings | None = None) -> None:
         self._spec = spec
+        self._settings = settings or CheckSettings()
+        self._secrets = environment_secrets(spec)
+        self._canaries: list[tuple[str, str]] = []
         self._collector = Collector()
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
-        self._book = TraceBook()
+        self._book = TraceBook(self._collector.inbox)
         self._lock = threading.Lock()
-        self._resources = ExitStack()
         self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
         self._ready: Future[None] | None = None
         self._gatherings: dict[str, Future[Gathering]] = {}
@@ -139,21 +145,20 @@ class Execution:
         }
 
     def stop(self) -> RunSummary:
-        """End everything and say what was verified."""
+        """End everything, in whatever state it is, and say what was verified."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        failure = self._failure()
-        if self.started and failure is None:
-            self._fleet.flush()
-        summary = self._summary(failure)
-        self._resources.close()
+        # First of all, because a start that is under way ends by it. What the services send at their end counts too.
+        self._fleet.stop()
         self._pool.shutdown(wait=True)
+        summary = self._summary(self._failure())
+        self._collector.stop()
         return summary
 
     def _start(self) -> None:
         started = time.perf_counter()
         try:
-            self._resources.enter_context(self._collector)
-            self._resources.enter_context(self._fleet)
+            self._collector.start()
+            self._fleet.start()
             for name, service in self._spec.services.items():
                 if service.manifest is not None:
                     url = self._fleet.instances[name].url + service.manifest
@@ -170,7 +175,11 @@ class Execution:
             known = ", ".join(self._spec.services)
             raise InvalidScenario(f"{scenario.trigger.title}: no such service; the fleet has: {known}")
         self._endpoints_triggered.add(scenario.trigger.endpoint)
-        gathering = Gathering(scenario, self._spec, self._fleet, self._collector, self._book)
+        marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
+        self._canaries += marks.secrets.items()
+        gathering = Gathering(
+            scenario, self._spec, self._fleet, self._collector, self._book, marks=marks, secrets=self._secrets
+        )
         started = time.perf_counter()
         gathering.run()
         self._last_capture = time.perf_counter()
@@ -185,7 +194,7 @@ class Execution:
 
     def _summary(self, failure: str | None) -> RunSummary:
         arrivals = self._collector.inbox.arrivals()
-        items = Counter(item.type for arrival in arrivals if arrival.envelope for item in arrival.envelope.items)
+        items = Counter(kind for arrival in arrivals for kind in _kinds(arrival))
         slowest_title, slowest = max(self._durations.values(), key=lambda entry: entry[1], default=("", 0.0))
         return RunSummary(
             scenarios=len(self._scenarios),
@@ -194,7 +203,9 @@ class Execution:
             coverage=tuple(self._coverage()),
             coverage_is_enforced=self._coverage_is_enforced,
             lost=tuple(self._lost(arrivals)),
-            refusals=tuple(str(refusal) for refusal in self._collector.refusals),
+            # A browser asks any server for its icon; only what was posted is telemetry that got lost.
+            refusals=tuple(str(refusal) for refusal in self._collector.refusals if refusal.method == "POST"),
+            findings=self._findings(arrivals),
             timing=Timing(
                 fleet_start=self._fleet_start,
                 slowest=slowest,
@@ -204,6 +215,18 @@ class Execution:
             ),
             failure=failure,
         )
+
+    def _findings(self, arrivals: Sequence[Arrival]) -> tuple[Finding, ...]:
+        projects = {arrival.project_id for arrival in arrivals}
+        subject = RunSubject(
+            arrivals=tuple(arrivals),
+            settings=self._settings,
+            refusals=tuple(self._collector.refusals),
+            services_by_project={project: self._collector.service_of(project) or "?" for project in projects},
+            traces=frozenset(self._book.started),
+            secrets=(*self._canaries, *self._secrets.items()),
+        )
+        return judge_run(subject).findings
 
     def _coverage(self) -> Iterable[Coverage]:
         for name, endpoints in self._manifests.items():
@@ -221,3 +244,8 @@ class Execution:
         for event in telemetry.events:
             if event.trace_id not in self._book.started:
                 yield LostTrace(event.service or "?", event.title, event.trace_id)
+
+
+def _kinds(arrival: Arrival) -> list[str]:
+    # Minidumps, OTLP and the like are kept as they came; they count by their endpoint.
+    return [arrival.endpoint] if arrival.envelope is None else [item.type for item in arrival.envelope.items]

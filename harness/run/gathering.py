@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from operator import attrgetter
 from urllib.parse import urlsplit
 
 import requests
 
-from harness.collector.inbox import Arrival
+from harness.collector.inbox import Arrival, Inbox
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.flushing import FlushReport
 from harness.fleet.process import ServiceInstance
 from harness.fleet.spec import FleetSpec
-from harness.run.requesting import sampling_context, send
+from harness.run.marking import Marks
+from harness.run.requesting import announced_context, send
 from harness.run.scenario import Scenario
 from harness.run.settling import settle
 from harness.telemetry.routing import trace_ids
 from harness.verify.evidence import Evidence, Response, ServiceFacts
-from harness.wire.trace import DynamicSamplingContext, SentryTrace
+from harness.wire.trace import SentryTrace
 
 EXIT_TIMEOUT = 15.0
 # A sample taken just before the trigger is the state that an event's own figures start from.
 RESOURCE_LEAD = 0.5
 
 
-@dataclass(slots=True)
 class TraceBook:
-    """Which traces the scenarios started, so that everything else is known to be an orphan."""
+    """Which traces the scenarios started, and thereby what is nobody's.
 
-    started: set[str] = field(default_factory=set)
-    _known: dict[int, frozenset[str]] = field(default_factory=dict)
+    Every arrival is looked at once, however many scenarios ask: a trace is known before its first envelope can
+    arrive, so what was an orphan stays one.
+
+    Args:
+        inbox: where envelopes arrive.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.started: set[str] = set()
+        self._inbox = inbox
+        self._looking = threading.Lock()
+        self._looked_at = 0
+        self._orphans: list[Arrival] = []
+        self._senders: set[str] = set()
 
     def new(self) -> SentryTrace:
         """A fresh trace."""
@@ -41,13 +55,28 @@ class TraceBook:
         self.started.add(trace.trace_id)
         return trace
 
-    def is_orphan(self, arrival: Arrival) -> bool:
-        """Whether an envelope speaks of no scenario's trace."""
-        if arrival.envelope is None:
-            return True
-        if arrival.number not in self._known:
-            self._known[arrival.number] = trace_ids(arrival.envelope)
-        return self._known[arrival.number].isdisjoint(self.started)
+    def orphans(self, since: int) -> list[Arrival]:
+        """Arrivals that speak of no scenario's trace.
+
+        Args:
+            since: number of the first arrival to be listed.
+        """
+        with self._looking:
+            self._look()
+            return self._orphans[bisect_left(self._orphans, since, key=attrgetter("number")) :]
+
+    def heard_of(self, project_id: str) -> bool:
+        """Whether anything ever arrived for a project."""
+        with self._looking:
+            self._look()
+            return project_id in self._senders
+
+    def _look(self) -> None:
+        for arrival in self._inbox.arrivals(since=self._looked_at):
+            self._looked_at = arrival.number + 1
+            self._senders.add(arrival.project_id)
+            if arrival.envelope is None or trace_ids(arrival.envelope).isdisjoint(self.started):
+                self._orphans.append(arrival)
 
 
 class Gathering:
@@ -59,16 +88,28 @@ class Gathering:
         fleet: the shared fleet.
         collector: where the services' envelopes arrive.
         book: the traces of this execution.
+        marks: what the request carries beside its trace.
+        secrets: further values that must not reach Sentry, by a name for each.
     """
 
     def __init__(
-        self, scenario: Scenario, spec: FleetSpec, fleet: Fleet, collector: Collector, book: TraceBook
+        self,
+        scenario: Scenario,
+        spec: FleetSpec,
+        fleet: Fleet,
+        collector: Collector,
+        book: TraceBook,
+        *,
+        marks: Marks,
+        secrets: Mapping[str, str],
     ) -> None:
         self._scenario = scenario
         self._spec = spec
         self._fleet = fleet
         self._collector = collector
         self._book = book
+        self._marks = marks
+        self._secrets = secrets
         self._trace = book.new()
         self._response: Response | None = None
         self._problem: str | None = None
@@ -92,7 +133,8 @@ class Gathering:
             started_at = time.time()
             entry = self._entry()
             try:
-                self._response = send(self._scenario.trigger, self._base_url(view, entry), self._trace)
+                url = self._base_url(view, entry)
+                self._response = send(self._scenario.trigger, url, self._trace, self._marks.headers)
             except requests.RequestException as problem:
                 self._problem = f"{type(problem).__name__}: {problem}"
             if self._scenario.exit_code is not None:
@@ -131,7 +173,9 @@ class Gathering:
                 for name, instance in view.instances.items()
             },
             services_by_project=projects,
-            sampling_context=self._sampling_context(),
+            marker=self._marks.marker,
+            secrets={**self._marks.secrets, **self._secrets},
+            sampling_context=announced_context(self._scenario.trigger, self._trace),
         )
 
     @contextmanager
@@ -142,10 +186,6 @@ class Gathering:
         with self._fleet.isolated(self._scenario.trigger.service) as view:
             yield view
 
-    def _sampling_context(self) -> DynamicSamplingContext | None:
-        overridden = {name.lower() for name in self._scenario.trigger.headers} & {"baggage", "sentry-trace"}
-        return None if overridden else sampling_context(self._trace)
-
     def _entry(self) -> str:
         return self._scenario.trigger.via or self._spec.entry or self._scenario.trigger.service
 
@@ -155,9 +195,7 @@ class Gathering:
         return url if entry == target.name else url + (target.route or "")
 
     def _orphans(self, projects: Mapping[str, str], since: int) -> Iterator[Arrival]:
-        for arrival in self._collector.inbox.arrivals(since=since):
-            if arrival.project_id in projects and self._book.is_orphan(arrival):
-                yield arrival
+        return (arrival for arrival in self._book.orphans(since) if arrival.project_id in projects)
 
     def _facts(
         self, name: str, instance: ServiceInstance, report: FlushReport | None, started_at: float
@@ -166,13 +204,25 @@ class Gathering:
             name=name,
             state=report.state if report else "unknown",
             sdk=next((answer.sdk for answer in report.answered if answer.sdk), None) if report else None,
+            foreign_dsn=_foreign_dsn(report, instance),
             exit_code=instance.exit_code,
-            ever_contacted=bool(self._collector.inbox.arrivals(project_id=instance.dsn.project_id)),
+            ever_contacted=self._book.heard_of(instance.dsn.project_id),
             release=instance.spec.release,
             environment=self._spec.sentry_environment,
-            refusals=tuple(str(refusal) for refusal in self._collector.refusals if refusal.service == instance.name),
+            refusals=tuple(
+                str(refusal)
+                for refusal in self._collector.refusals
+                if refusal.service == instance.name and refusal.received_at >= started_at
+            ),
             log_tail=instance.log_tail(),
             resources=tuple(
                 sample for sample in self._fleet.resources(instance.name) if sample.at >= started_at - RESOURCE_LEAD
             ),
         )
+
+
+def _foreign_dsn(report: FlushReport | None, instance: ServiceInstance) -> str | None:
+    for answer in report.answered if report else ():
+        if answer.state == "flushed" and answer.dsn != str(instance.dsn):
+            return answer.dsn or "no DSN at all"
+    return None

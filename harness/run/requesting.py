@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from harness.run.scenario import Trigger
 from harness.verify.evidence import Response
@@ -30,6 +32,17 @@ def sampling_context(trace: SentryTrace) -> DynamicSamplingContext:
     )
 
 
+def announced_context(trigger: Trigger, trace: SentryTrace) -> DynamicSamplingContext | None:
+    """The dynamic sampling context that services receive; None when the trigger's own headers override it.
+
+    Args:
+        trigger: what is sent.
+        trace: the trace it starts.
+    """
+    overridden = {name.lower() for name in trigger.headers} & trace_headers(trace).keys()
+    return None if overridden else sampling_context(trace)
+
+
 def trace_headers(trace: SentryTrace) -> dict[str, str]:
     """The headers by which a trigger starts its trace.
 
@@ -39,13 +52,14 @@ def trace_headers(trace: SentryTrace) -> dict[str, str]:
     return {"sentry-trace": str(trace), "baggage": str(sampling_context(trace).to_baggage())}
 
 
-def send(trigger: Trigger, base_url: str, trace: SentryTrace) -> Response:
+def send(trigger: Trigger, base_url: str, trace: SentryTrace, marks: Mapping[str, str] | None = None) -> Response:
     """Send the request and read the whole answer.
 
     Args:
-        trigger: what to send.
+        trigger: what to send; its own headers win over all others.
         base_url: URL of the service or of its route through the entry service, without a trailing slash.
         trace: the trace to start.
+        marks: further headers, by which the request is recognised wherever its parts turn up.
 
     Raises:
         requests.RequestException: there was no answer.
@@ -59,7 +73,7 @@ def send(trigger: Trigger, base_url: str, trace: SentryTrace) -> Response:
             params=trigger.params,
             json=trigger.json,
             data=trigger.body,
-            headers={**trace_headers(trace), **trigger.headers},
+            headers=CaseInsensitiveDict({**(marks or {}), **trace_headers(trace), **trigger.headers}),
             timeout=trigger.timeout,
             allow_redirects=False,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.verify.finding import Finding, Severity
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -56,8 +58,19 @@ class RunSummary:
     coverage_is_enforced: bool = True
     lost: tuple[LostTrace, ...] = ()
     refusals: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     timing: Timing = Timing()
     failure: str | None = None
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """Findings about the run as a whole that do not fail it."""
+        return [finding for finding in self.findings if finding.severity is Severity.WARNING]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """Findings about the run as a whole that fail it."""
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
     @property
     def uncovered(self) -> list[str]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from harness.run.summary import RunSummary
 
 Line = tuple[str, dict[str, bool]]
 
 
-def summary_lines(summary: RunSummary) -> Iterator[Line]:
-    """The summary line by line, each with the terminal markup to print it in."""
+def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequence[str] = ()) -> Iterator[Line]:
+    """The summary line by line, each with the terminal markup to print it in.
+
+    Args:
+        summary: the run.
+        warned: findings in scenarios that fail nothing.
+        allowed: findings in scenarios that are allowed, each with its reason.
+    """
     if summary.failure is not None:
         yield "The fleet did not start:", {"red": True, "bold": True}
         yield from ((line, {}) for line in summary.failure.splitlines())
@@ -27,6 +34,16 @@ def summary_lines(summary: RunSummary) -> Iterator[Line]:
     if summary.refusals:
         yield f"refused     {len(summary.refusals)} requests that Sentry would refuse too:", {"red": True}
         yield from ((f"  {refusal}", {}) for refusal in summary.refusals[:10])
+    if summary.errors:
+        yield f"Checks over the whole run failed it ({len(summary.errors)}):", {"red": True, "bold": True}
+        yield from ((f"  {finding}", {"red": True}) for finding in summary.errors)
+    warnings = Counter([*warned, *map(str, summary.warnings)])
+    if warnings:
+        yield f"warnings    {warnings.total()} findings that fail nothing:", {"yellow": True}
+        yield from ((f"  {count} x {warning}", {"yellow": True}) for warning, count in warnings.most_common())
+    if allowed:
+        yield f"allowed     {len(allowed)} findings:", {}
+        yield from ((f"  {finding}", {}) for finding in allowed)
     timing = summary.timing
     yield f"time        fleet start {timing.fleet_start:.1f} s, then all scenarios {timing.all_scenarios:.1f} s", {}
     yield f"            slowest scenario {timing.slowest:.1f} s: {timing.slowest_title}", {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
@@ -43,14 +43,14 @@ class Canary:
         return text
 
 
-def canaries(secrets: Mapping[str, str]) -> tuple[Canary, ...]:
+def canaries(secrets: Iterable[tuple[str, str]]) -> tuple[Canary, ...]:
     """The known secrets that are long enough to be looked for.
 
     Args:
-        secrets: values by name.
+        secrets: names and values.
     """
     return tuple(
-        Canary(name, tuple(dict.fromkeys(_forms(value)))) for name, value in secrets.items() if len(value) >= SHORTEST
+        Canary(name, tuple(dict.fromkeys(_forms(value)))) for name, value in secrets if len(value) >= SHORTEST
     )
 
 

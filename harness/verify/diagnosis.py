@@ -153,6 +153,8 @@ def _of_near_misses(everything: Sequence[Any], criteria: Mapping[str, Any]) -> I
 def _of_sdk_state(facts: ServiceFacts) -> Iterator[str]:
     if facts.state in _SDK_STATES:
         yield f"{facts.name} {_SDK_STATES[facts.state]}"
+    if facts.foreign_dsn is not None:
+        yield f"{facts.name}'s SDK sends to {facts.foreign_dsn!r}, not to the DSN it was given as SENTRY_DSN."
 
 
 def _of_lost_trace(service: str, outside: Telemetry, evidence: Evidence, trace: Trace) -> Iterator[str]:

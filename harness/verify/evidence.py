@@ -50,8 +50,9 @@ class ServiceFacts:
 
     Args:
         state: outcome of the flush barrier: ``flushed``, ``no-sdk``, ``not-initialised``, ``no-agent``, ``exited``,
-            ``timed-out``; ``unknown`` when the service was never asked.
+            ``timed-out``, ``failed``; ``unknown`` when the service was never asked.
         sdk: name and version of the SDK that answered.
+        foreign_dsn: where the SDK says that it sends to, when that is not the DSN that the fleet gave it.
         exit_code: set when the process has ended.
         ever_contacted: whether the collector ever heard of it.
         release: release and Sentry environment that the fleet gave it.
@@ -63,6 +64,7 @@ class ServiceFacts:
     name: str
     state: str = "unknown"
     sdk: str | None = None
+    foreign_dsn: str | None = None
     exit_code: int | None = None
     ever_contacted: bool = False
     release: str | None = None

@@ -17,6 +17,9 @@ from typing import Any, Literal
 from harness.telemetry.shape import mapping
 from harness.verify.json_path import member
 
+# Relay keeps these top-level fields as tags.
+_FIELDS_AS_TAGS = frozenset({"server_name", "site"})
+
 
 class RelayRefusal(Exception):
     """Relay would drop the whole event; the message is its reason."""
@@ -102,13 +105,13 @@ def _of_node(meta: dict[str, Any], sent: Any, normalized: Any, path: str) -> Ite
 def _of_pair(meta: dict[str, Any], sent: Any, pair: list[Any], path: str) -> Iterator[Remark]:
     """Remarks of a member of an object that Relay brings into a list of pairs: tags, headers, cookies."""
     key = pair[0]
-    if not isinstance(key, str):
-        place = path
-    elif isinstance(sent, dict) and key in sent:
+    if isinstance(sent, dict) and key in sent:
         place = member(path, key)
+    elif key in _FIELDS_AS_TAGS:
+        place = member("$", key)
     else:
-        # Relay makes tags of some top-level fields, such as server_name.
-        place = member(path, key)
+        # The key itself is what Relay has changed.
+        place = path
     yield from _own(mapping(meta.get("")), place)
     yield from _own(mapping(mapping(meta.get("0")).get("")), place)
     yield from _of_node(mapping(meta.get("1")), _value(sent, key), pair[1], place)

@@ -38,16 +38,27 @@ class CheckSettings:
             raise InvalidCheckSettings(f"[checks.{check}] {name} must be a number, not {value!r}")
         return value
 
+    def flag(self, check: str, name: str, *, default: bool) -> bool:
+        """A yes or no of a check's table.
 
-def read_check_settings(table: Mapping[str, Any], known: frozenset[str]) -> CheckSettings:
+        Raises:
+            InvalidCheckSettings: it is neither.
+        """
+        value = self.options.get(check, {}).get(name, default)
+        if not isinstance(value, bool):
+            raise InvalidCheckSettings(f"[checks.{check}] {name} must be true or false, not {value!r}")
+        return value
+
+
+def read_check_settings(table: Mapping[str, Any], known: Mapping[str, Mapping[str, type]]) -> CheckSettings:
     """The settings from the decoded table.
 
     Args:
         table: the table ``[checks]``.
-        known: names of all registered checks.
+        known: what the table of each registered check may hold: types by option, by name of the check.
 
     Raises:
-        InvalidCheckSettings: an unknown check or severity, or a value of the wrong type.
+        InvalidCheckSettings: an unknown check, option or severity, or a value of the wrong type.
     """
     disable = table.get("disable", [])
     severities = table.get("severity", {})
@@ -58,17 +69,31 @@ def read_check_settings(table: Mapping[str, Any], known: frozenset[str]) -> Chec
         raise InvalidCheckSettings("[checks.severity] must be a table of code = severity")
     for code in [*disable, *severities, *options]:
         if str(code).partition(".")[0] not in known:
-            raise InvalidCheckSettings(
-                f"[checks] names the unknown check {code!r}; there are: {', '.join(sorted(known))}"
-            )
+            names = ", ".join(sorted(known))
+            raise InvalidCheckSettings(f"[checks] names the unknown check {code!r}; there are: {names}")
     for code, severity in severities.items():
         if severity not in list(Severity):
             raise InvalidCheckSettings(f"[checks.severity] {code}: {severity!r} is neither 'error' nor 'warning'")
     for name, value in options.items():
         if not isinstance(value, dict):
             raise InvalidCheckSettings(f"[checks.{name}] must be a table")
+        _require_options(name, value, known[name])
     return CheckSettings(
         disable=frozenset(disable),
         severity={code: Severity(severity) for code, severity in severities.items()},
         options=options,
     )
+
+
+_IN_TOML = {float: "a number", bool: "true or false", list: "a list", dict: "a table", str: "text"}
+
+
+def _require_options(check: str, table: Mapping[str, Any], known: Mapping[str, type]) -> None:
+    for option, value in table.items():
+        if option not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise InvalidCheckSettings(f"[checks.{check}] has no option {option!r}; there are: {names}")
+        wanted = known[option]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number if wanted is float else isinstance(value, wanted)):
+            raise InvalidCheckSettings(f"[checks.{check}] {option} must be {_IN_TOML[wanted]}, not {value!r}")

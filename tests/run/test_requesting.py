@@ -4,7 +4,7 @@ import pytest
 import requests
 import responses
 
-from harness.run.requesting import send, trace_headers
+from harness.run.requesting import announced_context, send, trace_headers
 from harness.run.scenario import make_trigger
 from harness.wire.trace import Baggage, DynamicSamplingContext, SentryTrace
 
@@ -18,6 +18,17 @@ def test_trace_headers_are_those_of_a_front_end_that_records_everything() -> Non
     context = DynamicSamplingContext.from_baggage(Baggage.parse(headers["baggage"]))
     assert (context.trace_id, context.sampled, context.sample_rate) == (trace.trace_id, "true", "1")
     assert 0 <= float(context.sample_rand or "") < 1
+
+
+def test_the_announced_context_is_the_one_in_the_baggage() -> None:
+    trace = SentryTrace.new()
+    context = announced_context(make_trigger("payment", "GET /x", headers={"X-Debug-User": "bob"}), trace)
+    assert context == DynamicSamplingContext.from_baggage(Baggage.parse(trace_headers(trace)["baggage"]))
+
+
+@pytest.mark.parametrize("name", ["Baggage", "sentry-trace"])
+def test_a_trigger_with_trace_headers_of_its_own_announces_nothing_known(name: str) -> None:
+    assert announced_context(make_trigger("payment", "GET /x", headers={name: ""}), SentryTrace.new()) is None
 
 
 @responses.activate

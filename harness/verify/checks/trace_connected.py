@@ -1,0 +1,109 @@
+"""Check: the trace is whole, from the trigger through every service to every error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.telemetry.shape import mapping, text
+from harness.telemetry.trace import Trace
+from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.diagnosis import describe
+from harness.verify.finding import Finding
+from harness.wire.trace import Baggage, InvalidSentryTrace, SentryTrace
+
+
+@check("trace-connected")
+def trace_connected(subject: Subject) -> Iterator[Finding]:
+    """Every error and span of a scenario hangs on the trigger, link by link, through every service on the way."""
+    if subject.capture.trace_id is None:
+        return
+    trace = subject.capture.trace
+    yield from _broken_links(trace)
+    yield from _unreached(subject, trace)
+    yield from _disagreeing_headers(trace)
+
+
+@run_check("trace-connected")
+def no_orphans(subject: RunSubject) -> Iterator[Finding]:
+    """No service reports an error outside of every scenario's trace."""
+    for event in subject.telemetry.events:
+        if event.trace_id not in subject.traces:
+            yield Finding(
+                code="trace-connected.orphan",
+                message="it was reported outside of every scenario's trace: the trace was not continued, or not "
+                "carried over to the thread, task or callback that failed",
+                service=event.service,
+                item=describe(event),
+                path="$.contexts.trace.trace_id",
+            )
+
+
+def _broken_links(trace: Trace) -> Iterator[Finding]:
+    for span in trace.unlinked:
+        yield Finding(
+            code="trace-connected.missing-parent",
+            message=f"its parent span {span.parent_span_id} was sent by nobody: a service in between is cut out of "
+            "the trace or sampled differently, or the headers were rewritten on the way",
+            service=span.service,
+            item=describe(span),
+            path="$.contexts.trace.parent_span_id" if span.form == "transaction" else "$.parent_span_id",
+        )
+    for span in trace.segments:
+        if span.parent_span_id is None and trace.root_span_id is not None:
+            yield Finding(
+                code="trace-connected.second-root",
+                message="it has no parent: the service took over the trace id of the request, not the calling span",
+                service=span.service,
+                item=describe(span),
+            )
+    spans = {span.span_id for span in trace.spans}
+    reporting = {span.service for span in trace.spans}
+    for event in trace.events:
+        # A service without any span is sampled out or gone, which other findings tell; a service that sends spans,
+        # yet not this one, has lost it.
+        if event.span_id not in spans and event.service in reporting:
+            yield Finding(
+                code="trace-connected.missing-span",
+                message=f"the span {event.span_id} in which it was captured was sent by nobody",
+                service=event.service,
+                item=describe(event),
+                path="$.contexts.trace.span_id",
+            )
+
+
+def _unreached(subject: Subject, trace: Trace) -> Iterator[Finding]:
+    evidence = subject.capture.evidence
+    if evidence.response is not None and evidence.target not in trace.services:
+        yield Finding(
+            code="trace-connected.not-reached",
+            message="it answered, but sent neither span nor event in this trace: its SDK is not initialised or does "
+            "not trace, or sentry-trace and baggage did not reach it",
+            service=evidence.target,
+        )
+
+
+def _disagreeing_headers(trace: Trace) -> Iterator[Finding]:
+    for event in trace.events:
+        headers = {name.lower(): value for name, value in mapping(event.request.get("headers")).items()}
+        announced = _trace_of_baggage(headers)
+        if announced is not None and announced != _trace_of_header(headers):
+            yield Finding(
+                code="trace-connected.headers-disagree",
+                message=f"its request came with baggage of trace {announced} but sentry-trace of another: whoever "
+                "sent it copies one of the two headers from its own request",
+                service=event.service,
+                item=describe(event),
+                path="$.request.headers.baggage",
+            )
+
+
+def _trace_of_baggage(headers: Mapping[str, object]) -> str | None:
+    baggage = text(headers.get("baggage"))
+    return Baggage.parse(baggage).sentry.get("trace_id") if baggage else None
+
+
+def _trace_of_header(headers: Mapping[str, object]) -> str | None:
+    try:
+        return SentryTrace.parse(text(headers.get("sentry-trace")) or "").trace_id
+    except InvalidSentryTrace:
+        return None

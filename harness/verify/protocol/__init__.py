@@ -1,0 +1,1 @@
+"""The rules of Sentry's ingest protocol, as the check ``protocol`` applies them."""

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+from harness.verify.capture import Capture
+from harness.verify.checks.registry import RunSubject, judge, judge_run
+from harness.verify.evidence import Evidence, Response
+from harness.verify.settings import CheckSettings
+from harness.wire.envelope import Envelope
+from tests.samples import (
+    OTHER_TRACE,
+    SPAN_CONTENT,
+    TRACE,
+    TRIGGER_SPAN,
+    arrival,
+    child_span,
+    container,
+    envelope,
+    error,
+    streamed_span,
+    transaction,
+)
+
+GATEWAY, CALL, SERVER = "a" * 16, "b" * 16, "c" * 16
+PROJECTS = {"1": "gateway", "2": "payment"}
+ANSWER = Response(status=500, headers={}, body=b"{}", elapsed_ms=1.0, url="http://127.0.0.1:1/debug/crash")
+
+
+def gateway(**options: Any) -> tuple[str, Envelope]:
+    call = child_span(CALL, GATEWAY, "GET http://127.0.0.1:9/debug/crash")
+    return "1", envelope(transaction("proxy", span_id=GATEWAY, spans=[call], **options))
+
+
+def payment(parent: str | None = CALL) -> tuple[str, Envelope]:
+    span = streamed_span("GET /debug/crash", span_id=SERVER, parent=parent, segment=True)
+    return "2", envelope(container("span", SPAN_CONTENT, span))
+
+
+def crash(**options: Any) -> tuple[str, Envelope]:
+    return "2", envelope(error(**{"span_id": SERVER, **options}))
+
+
+def codes(*sent: tuple[str, Envelope], **changed: Any) -> list[str]:
+    evidence = Evidence(
+        title="payment GET /debug/crash",
+        target="payment",
+        trace_id=TRACE,
+        span_id=TRIGGER_SPAN,
+        response=changed.get("response", ANSWER),
+        arrivals=tuple(arrival(number, held, project) for number, (project, held) in enumerate(sent)),
+        services_by_project=PROJECTS,
+    )
+    findings = judge(Capture(evidence), CheckSettings()).findings
+    return [finding.code for finding in findings if finding.check == "trace-connected"]
+
+
+def test_a_whole_trace_is_fine() -> None:
+    assert codes(gateway(), payment(), crash()) == []
+
+
+def test_a_hop_that_was_cut_out() -> None:
+    assert codes(gateway(), payment(parent="e" * 16), crash()) == ["trace-connected.missing-parent"]
+
+
+def test_a_hop_that_took_only_the_trace_id() -> None:
+    assert codes(gateway(), payment(parent=None), crash()) == ["trace-connected.second-root"]
+
+
+def test_an_event_of_a_span_that_nobody_sent() -> None:
+    assert codes(gateway(), payment(), crash(span_id="f" * 16)) == ["trace-connected.missing-span"]
+
+
+def test_a_service_that_is_not_in_the_trace() -> None:
+    assert codes(gateway()) == ["trace-connected.not-reached"]
+    assert codes(gateway(), response=None) == []
+
+
+def test_headers_of_different_traces() -> None:
+    def with_headers(trace: str, baggage: str) -> tuple[str, Envelope]:
+        headers = {"Sentry-Trace": f"{trace}-{TRIGGER_SPAN}-1", "Baggage": f"x=1,sentry-trace_id={baggage}"}
+        return crash(request={"headers": headers})
+
+    assert codes(gateway(), payment(), with_headers(TRACE, TRACE)) == []
+    assert codes(gateway(), payment(), with_headers(TRACE, OTHER_TRACE)) == ["trace-connected.headers-disagree"]
+
+
+def test_an_orphan_is_found_once_for_the_whole_run() -> None:
+    lost = arrival(0, envelope(error(trace_id=OTHER_TRACE), trace_id=OTHER_TRACE), "2")
+    subject = RunSubject((lost,), CheckSettings(), services_by_project=PROJECTS, traces=frozenset({TRACE}))
+    (finding,) = [found for found in judge_run(subject).findings if found.check == "trace-connected"]
+    assert (finding.code, finding.service) == ("trace-connected.orphan", "payment")
+    ours = RunSubject((lost,), CheckSettings(), services_by_project=PROJECTS, traces=frozenset({OTHER_TRACE}))
+    assert [found for found in judge_run(ours).findings if found.check == "trace-connected"] == []
