@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from harness.fleet.spec import FleetSpec
 
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|(?:^|_)KEY$", re.IGNORECASE
+)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#:@]*:([^/?#@]+)@", re.IGNORECASE)
+_SHORTEST_INHERITED = 8
 # A number that card networks reserve for tests: it passes the Luhn check and belongs to nobody.
 _CARD_NUMBER = "4242 4242 4242 4242"
 
@@ -61,16 +66,26 @@ def new_marks(*, with_canaries: bool) -> Marks:
 
 
 def environment_secrets(spec: FleetSpec) -> dict[str, str]:
-    """Secrets that the services have in their environment, by a name for each; recognised by the variable's name.
+    """Secrets that the services have in their environment, by a name for each.
+
+    They are recognised by the variable's name; and the password in a URL, whatever its variable is called.
 
     Args:
         spec: the fleet.
     """
-    found = {f"{name} of the environment": value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
+    # What a machine merely happens to have, such as TOKEN_TYPE=bearer, must not make a word into a secret.
+    inherited = {name: value for name, value in os.environ.items() if len(value) >= _SHORTEST_INHERITED}
+    found = dict(_secrets(inherited, "the environment"))
     for service in spec.services.values():
-        found |= {
-            f"{name} of {service.name}": value
-            for name, value in service.environment.items()
-            if _SECRET_NAME.search(name)
-        }
+        found |= _secrets(service.environment, service.name)
     return found
+
+
+def _secrets(environment: Mapping[str, str], owner: str) -> Iterator[tuple[str, str]]:
+    for name, value in environment.items():
+        if name.startswith("SENTRY_"):
+            continue
+        if _SECRET_NAME.search(name):
+            yield f"{name} of {owner}", value
+        elif password := _URL_PASSWORD.match(value):
+            yield f"the password in {name} of {owner}", unquote(password[1])

@@ -53,6 +53,7 @@ class ServiceFacts:
             ``timed-out``, ``failed``; ``unknown`` when the service was never asked.
         sdk: name and version of the SDK that answered.
         foreign_dsn: where the SDK says that it sends to, when that is not the DSN that the fleet gave it.
+        url: where it is called, without a slash at the end.
         exit_code: set when the process has ended.
         ever_contacted: whether the collector ever heard of it.
         release: release and Sentry environment that the fleet gave it.
@@ -65,6 +66,7 @@ class ServiceFacts:
     state: str = "unknown"
     sdk: str | None = None
     foreign_dsn: str | None = None
+    url: str | None = None
     exit_code: int | None = None
     ever_contacted: bool = False
     release: str | None = None
@@ -83,6 +85,7 @@ class Evidence:
         target: the service that the endpoint belongs to.
         trace_id: the scenario's own trace; None when everything that arrives counts (in-process captures).
         span_id: the span that the trigger announced as parent.
+        entry: the service that the trigger was sent to.
         response: the answer; None when there was none, then `problem` says why.
         arrivals: envelopes that speak of the trace.
         orphans: envelopes that the services sent meanwhile without a trace or in a trace that no scenario started.
@@ -98,6 +101,7 @@ class Evidence:
     target: str
     trace_id: str | None
     span_id: str | None = None
+    entry: str | None = None
     response: Response | None = None
     problem: str | None = None
     arrivals: tuple[Arrival, ...] = field(default=(), repr=False)

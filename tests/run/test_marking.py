@@ -31,12 +31,16 @@ def test_secrets_are_recognised_by_the_name_of_their_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEPLOY_TOKEN", "from-outside")
+    monkeypatch.setenv("TOKEN_TYPE", "bearer")
     (tmp_path / "harness.toml").write_text(
         '[service.shop]\ncommand = ["x"]\n'
-        'environment = { PROVIDER_API_KEY = "k-1", DB_PASSWORD = "p-1", COLOUR = "red" }\n'
+        'environment = { PROVIDER_API_KEY = "k-1", DB_PASSWORD = "p-1", SIGNING_KEY = "s-1", COLOUR = "red",'
+        ' KEYBOARD = "us", DATABASE_URL = "postgresql://shop:p%40ss@db/shop", SENTRY_AUTH_TOKEN = "t" }\n'
     )
     found = environment_secrets(load_fleet_spec(tmp_path / "harness.toml"))
     assert found["PROVIDER_API_KEY of shop"] == "k-1"
     assert found["DB_PASSWORD of shop"] == "p-1"
     assert found["DEPLOY_TOKEN of the environment"] == "from-outside"
-    assert "red" not in found.values()
+    assert found["SIGNING_KEY of shop"] == "s-1"
+    assert found["the password in DATABASE_URL of shop"] == "p@ss"
+    assert not {"red", "us", "t", "bearer"} & set(found.values())

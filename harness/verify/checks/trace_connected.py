@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from harness.telemetry.shape import mapping, text
+from harness.telemetry.spans import Span
 from harness.telemetry.trace import Trace
 from harness.verify.checks.registry import RunSubject, Subject, check, run_check
 from harness.verify.diagnosis import describe
+from harness.verify.evidence import Evidence, ServiceFacts
 from harness.verify.finding import Finding
 from harness.wire.trace import Baggage, InvalidSentryTrace, SentryTrace
 
@@ -18,8 +21,10 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
     if subject.capture.trace_id is None:
         return
     trace = subject.capture.trace
+    evidence = subject.capture.evidence
     yield from _broken_links(trace)
-    yield from _unreached(subject, trace)
+    yield from _skipped(evidence, trace)
+    yield from _unreached(evidence, trace)
     yield from _disagreeing_headers(trace)
 
 
@@ -71,8 +76,22 @@ def _broken_links(trace: Trace) -> Iterator[Finding]:
             )
 
 
-def _unreached(subject: Subject, trace: Trace) -> Iterator[Finding]:
-    evidence = subject.capture.evidence
+def _skipped(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
+    if evidence.entry not in trace.services:
+        return
+    for span in trace.segments:
+        if span.parent_span_id == trace.root_span_id and span.service != evidence.entry:
+            yield Finding(
+                code="trace-connected.skipped-hop",
+                message=f"it hangs on the span of whoever called {evidence.entry}, which is left out between the two: "
+                f"{evidence.entry} hands on the trace headers that it got, instead of those of its own span",
+                service=span.service,
+                item=describe(span),
+                path="$.contexts.trace.parent_span_id" if span.form == "transaction" else "$.parent_span_id",
+            )
+
+
+def _unreached(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
     if evidence.response is not None and evidence.target not in trace.services:
         yield Finding(
             code="trace-connected.not-reached",
@@ -80,6 +99,40 @@ def _unreached(subject: Subject, trace: Trace) -> Iterator[Finding]:
             "not trace, or sentry-trace and baggage did not reach it",
             service=evidence.target,
         )
+    silent = {evidence.target} - set(trace.services)
+    for service, call in _calls_in_vain(evidence, trace):
+        if service not in silent:
+            silent.add(service)
+            yield Finding(
+                code="trace-connected.not-reached",
+                message=f"{call.service} called it and got an answer, but nothing that it sent hangs on that call: "
+                "sentry-trace and baggage are not sent along, or it does not continue them",
+                service=service,
+                item=describe(call),
+            )
+
+
+def _calls_in_vain(evidence: Evidence, trace: Trace) -> Iterator[tuple[str, Span]]:
+    """Calls of services that are traced, with the called service, which have no other end."""
+    services = {urlsplit(facts.url or "").netloc: facts for facts in evidence.services.values() if _traces(facts)}
+    continued = {span.parent_span_id for span in trace.spans} | {event.parent_span_id for event in trace.events}
+    explained = {span.service for span in trace.segments if _is_misplaced(span, evidence, trace)}
+    for span in trace.spans:
+        called = services.get(urlsplit(span.url or "").netloc) if (span.op or "").startswith("http.client") else None
+        # Without an answer, nobody knows whether the call arrived.
+        if called and span.http_status and span.span_id not in continued and called.name not in explained:
+            yield called.name, span
+
+
+def _traces(facts: ServiceFacts) -> bool:
+    return facts.url is not None and facts.state not in ("no-sdk", "no-agent")
+
+
+def _is_misplaced(segment: Span, evidence: Evidence, trace: Trace) -> bool:
+    """Whether it is found to hang elsewhere than on the call that it belongs to."""
+    if segment.parent_span_id in (None, trace.root_span_id):
+        return segment.service != evidence.entry
+    return trace.parent(segment) is None
 
 
 def _disagreeing_headers(trace: Trace) -> Iterator[Finding]:
