@@ -19,11 +19,8 @@ from harness.run.manifest import fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
-from harness.telemetry.origin import Origin
-from harness.telemetry.reading import read_telemetry
 from harness.verify.checks.registry import RunSubject, judge_run
 from harness.verify.evidence import Evidence
-from harness.verify.finding import Finding
 from harness.verify.settings import CheckSettings
 
 CONCURRENT_TRIGGERS = 32
@@ -193,19 +190,23 @@ class Execution:
         return None if problem is None else str(problem)
 
     def _summary(self, failure: str | None) -> RunSummary:
-        arrivals = self._collector.inbox.arrivals()
-        items = Counter(kind for arrival in arrivals for kind in _kinds(arrival))
+        seen = self._all_that_arrived()
+        items = Counter(kind for arrival in seen.arrivals for kind in _kinds(arrival))
         slowest_title, slowest = max(self._durations.values(), key=lambda entry: entry[1], default=("", 0.0))
         return RunSummary(
             scenarios=len(self._scenarios),
-            envelopes=len(arrivals),
+            envelopes=len(seen.arrivals),
             items=dict(sorted(items.items())),
             coverage=tuple(self._coverage()),
             coverage_is_enforced=self._coverage_is_enforced,
-            lost=tuple(self._lost(arrivals)),
+            lost=tuple(
+                LostTrace(event.service or "?", event.title, event.trace_id)
+                for event in seen.telemetry.events
+                if event.trace_id not in seen.traces
+            ),
             # A browser asks any server for its icon; only what was posted is telemetry that got lost.
-            refusals=tuple(str(refusal) for refusal in self._collector.refusals if refusal.method == "POST"),
-            findings=self._findings(arrivals),
+            refusals=tuple(str(refusal) for refusal in seen.refusals if refusal.method == "POST"),
+            findings=judge_run(seen).findings,
             timing=Timing(
                 fleet_start=self._fleet_start,
                 slowest=slowest,
@@ -216,17 +217,17 @@ class Execution:
             failure=failure,
         )
 
-    def _findings(self, arrivals: Sequence[Arrival]) -> tuple[Finding, ...]:
+    def _all_that_arrived(self) -> RunSubject:
+        arrivals = tuple(self._collector.inbox.arrivals())
         projects = {arrival.project_id for arrival in arrivals}
-        subject = RunSubject(
-            arrivals=tuple(arrivals),
+        return RunSubject(
+            arrivals=arrivals,
             settings=self._settings,
             refusals=tuple(self._collector.refusals),
             services_by_project={project: self._collector.service_of(project) or "?" for project in projects},
             traces=frozenset(self._book.started),
             secrets=(*self._canaries, *self._secrets.items()),
         )
-        return judge_run(subject).findings
 
     def _coverage(self) -> Iterable[Coverage]:
         for name, endpoints in self._manifests.items():
@@ -234,16 +235,6 @@ class Execution:
                 (method, path) for service, method, path in self._endpoints_triggered if service == name
             )
             yield Coverage(name, endpoints, covered & frozenset(endpoints))
-
-    def _lost(self, arrivals: Sequence[Arrival]) -> Iterable[LostTrace]:
-        telemetry = read_telemetry(
-            (arrival.envelope, Origin(service=self._collector.service_of(arrival.project_id)))
-            for arrival in arrivals
-            if arrival.envelope is not None
-        )
-        for event in telemetry.events:
-            if event.trace_id not in self._book.started:
-                yield LostTrace(event.service or "?", event.title, event.trace_id)
 
 
 def _kinds(arrival: Arrival) -> list[str]:

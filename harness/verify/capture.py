@@ -15,7 +15,7 @@ from harness.telemetry.signals import Log, Metric
 from harness.telemetry.spans import Span
 from harness.telemetry.trace import Trace, build_trace
 from harness.verify.diagnosis import explain
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, Response, ServiceFacts, origin_of
 from harness.verify.selection import ExactlyOne, First, Nothing
 from harness.wire.envelope import Envelope, Item
 
@@ -249,12 +249,4 @@ class Capture:
     def _with_origin(self, arrivals: Iterable[Arrival]) -> Iterable[tuple[Envelope, Origin]]:
         for arrival in arrivals:
             if arrival.envelope is not None:
-                yield (
-                    arrival.envelope,
-                    Origin(
-                        service=self._evidence.services_by_project.get(arrival.project_id),
-                        project_id=arrival.project_id,
-                        number=arrival.number,
-                        received_at=arrival.received_at,
-                    ),
-                )
+                yield arrival.envelope, origin_of(arrival, self._evidence.services_by_project)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from harness.collector.inbox import Arrival
 from harness.telemetry.origin import Origin
 from harness.telemetry.shape import mapping, sequence, text
+from harness.verify.evidence import origin_of
 from harness.verify.json_path import member, walk
 from harness.verify.sent import SentEntry, SentItem, entries
 from harness.wire.encoding import BodyTooLarge, CorruptBody, decode_body
@@ -94,22 +95,6 @@ class Parcel:
                     yield from (Passage(member(path, key), key) for key in value)
                 elif _is_spelled_out(value):
                     yield Passage(path, str(value), is_number=True)
-
-
-def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:
-    """The sender of an arrival.
-
-    Args:
-        arrival: what arrived.
-        services_by_project: service names by the project id of their DSN.
-    """
-    return Origin(
-        service=services_by_project.get(arrival.project_id),
-        project_id=arrival.project_id,
-        number=arrival.number,
-        received_at=arrival.received_at,
-        envelope_headers=arrival.envelope.headers if arrival.envelope is not None else {},
-    )
 
 
 def parcels(arrivals: Iterable[Arrival], services_by_project: Mapping[str, str]) -> Iterator[Parcel]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.collector.inbox import Arrival
+from harness.telemetry.origin import Origin
 from harness.telemetry.resources import ResourceSample
 from harness.wire.trace import DynamicSamplingContext
 
@@ -111,3 +112,19 @@ class Evidence:
     marker: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     sampling_context: DynamicSamplingContext | None = None
+
+
+def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:
+    """The sender of an arrival.
+
+    Args:
+        arrival: what arrived.
+        services_by_project: service names by the project id of their DSN.
+    """
+    return Origin(
+        service=services_by_project.get(arrival.project_id),
+        project_id=arrival.project_id,
+        number=arrival.number,
+        received_at=arrival.received_at,
+        envelope_headers=arrival.envelope.headers if arrival.envelope is not None else {},
+    )

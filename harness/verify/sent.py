@@ -15,6 +15,7 @@ from harness.telemetry.signals import read_log, read_metric
 from harness.telemetry.spans import span_of_stream, spans_of_transaction
 from harness.verify.capture import Capture
 from harness.verify.diagnosis import describe
+from harness.verify.evidence import origin_of
 from harness.wire.envelope import Envelope, Item, MalformedPayload
 
 
@@ -165,22 +166,6 @@ def entries(item: SentItem) -> Iterator[SentEntry]:
     for index, entry in enumerate(sequence(item.payload.get("items"))):
         if isinstance(entry, dict):
             yield SentEntry(entry, f"$.items[{index}]", item)
-
-
-def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:
-    """The sender of an arrival.
-
-    Args:
-        arrival: what arrived.
-        services_by_project: service names by the project id of their DSN.
-    """
-    return Origin(
-        service=services_by_project.get(arrival.project_id),
-        project_id=arrival.project_id,
-        number=arrival.number,
-        received_at=arrival.received_at,
-        envelope_headers=arrival.envelope.headers if arrival.envelope is not None else {},
-    )
 
 
 def _with_sender(arrivals: Iterable[Arrival], services_by_project: Mapping[str, str]) -> Iterator[SentEnvelope]:

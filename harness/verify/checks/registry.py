@@ -13,7 +13,8 @@ from harness.collector.inbox import Arrival
 from harness.collector.ingest import Refusal
 from harness.telemetry.reading import Telemetry, read_telemetry
 from harness.verify.capture import Capture
-from harness.verify.egress import Parcel, origin_of, parcels
+from harness.verify.egress import Parcel, parcels
+from harness.verify.evidence import origin_of
 from harness.verify.finding import Finding
 from harness.verify.settings import CheckSettings
 
