@@ -14,6 +14,8 @@ from harness.verify.sent import SentItem, sent_items
 _SAID_ELSEWHERE = ("end timestamp is smaller than start timestamp",)
 _SHOWN = 80
 _INDEX = re.compile(r"\[\d+\]")
+# What the SDK itself has taken out, such as all cookies at once, is a text where Sentry wants an object.
+_SCRUBBED = "[Filtered]"
 # SDKs send all local variables and installed packages, and leave it to Sentry to cut them to what it shows.
 _CUT_ANYWAY = re.compile(r"\.frames\[\]\.vars\b|^\$\.modules\b")
 # What was thrown how deep, and what a client sent, is not of the application's choosing either, but worth a word.
@@ -45,7 +47,7 @@ def _grouped(found: Iterable[Remark]) -> Iterator[tuple[Remark, int]]:
     groups: dict[tuple[str, str, str], list[Remark]] = {}
     for remark in found:
         place, kind = _INDEX.sub("[]", remark.path), (remark.change, remark.reason)
-        if remark.change == "shortened" and _CUT_ANYWAY.search(place):
+        if remark.value == _SCRUBBED or (remark.change == "shortened" and _CUT_ANYWAY.search(place)):
             continue
         around = next((key for key in groups if key[1:] == kind and _is_inside(place, key[0])), (place, *kind))
         groups.setdefault(around, []).append(remark)

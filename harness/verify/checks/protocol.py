@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
+from harness.collector.ingest import Refusal
 from harness.telemetry.shape import text
 from harness.verify.checks.registry import RunSubject, Subject, check, run_check
 from harness.verify.finding import Finding
@@ -34,17 +36,25 @@ def protocol(subject: Subject) -> Iterator[Finding]:
 @run_check("protocol")
 def protocol_of_run(subject: RunSubject) -> Iterator[Finding]:
     """Nothing was refused, and what belongs to no trace, such as sessions, follows the protocol as well."""
-    for refusal in subject.refusals:
-        if refusal.status < _SERVER_ERRORS and refusal.status != _TOO_MANY_REQUESTS:
-            yield Finding(
-                code="protocol.refused",
-                message=f"Sentry would answer {refusal.status}, so everything in it is lost: {refusal.detail}",
-                service=refusal.service,
-                item=f"{refusal.method} {refusal.path}",
-            )
+    yield from _refused(subject.refusals)
     for sent in traceless_envelopes(subject.arrivals, subject.services_by_project):
         yield from _headers(sent)
         yield from item_findings(sent, None)
+
+
+def _refused(refusals: Iterable[Refusal]) -> Iterator[Finding]:
+    alike: dict[tuple[str | None, int, str], list[Refusal]] = defaultdict(list)
+    for refusal in refusals:
+        if refusal.status < _SERVER_ERRORS and refusal.status != _TOO_MANY_REQUESTS:
+            alike[refusal.service, refusal.status, refusal.detail].append(refusal)
+    for first, *others in alike.values():
+        more = f" ({len(others)} more requests alike)" if others else ""
+        yield Finding(
+            code="protocol.refused",
+            message=f"Sentry would answer {first.status}, so everything in it is lost: {first.detail}{more}",
+            service=first.service,
+            item=f"{first.method} {first.path}",
+        )
 
 
 def _headers(sent: SentEnvelope) -> Iterator[Finding]:

@@ -52,9 +52,14 @@ def _unreported(capture: Capture, status: int) -> Iterator[Finding]:
 
 
 def _was_reported_elsewhere(capture: Capture) -> bool:
-    # Other scenarios' lost errors may be among these: only what speaks of this endpoint is this scenario's.
+    # Other scenarios' lost errors may be among these: what speaks of another endpoint is not this scenario's. What
+    # speaks of none, as the errors of threads and tasks, may be.
     path = capture.evidence.title.rpartition(" ")[2].partition("?")[0]
-    return any(speaks_of(event, path) for event in capture.orphans.events)
+    return any(
+        speaks_of(event, path)
+        or (event.service == capture.evidence.target and not event.request and not event.transaction)
+        for event in capture.orphans.events
+    )
 
 
 def _unanswered(capture: Capture, status: int) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from harness.telemetry.events import ErrorEvent
 from harness.telemetry.shape import mapping, text
 from harness.telemetry.spans import Span
 from harness.telemetry.trace import Trace
@@ -25,6 +26,7 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
     yield from _broken_links(trace)
     yield from _skipped(evidence, trace)
     yield from _unreached(evidence, trace)
+    yield from _without_spans(evidence, trace)
     yield from _disagreeing_headers(trace)
 
 
@@ -62,11 +64,10 @@ def _broken_links(trace: Trace) -> Iterator[Finding]:
                 item=describe(span),
             )
     spans = {span.span_id for span in trace.spans}
-    reporting = {span.service for span in trace.spans}
+    tracing = _tracing(trace)
     for event in trace.events:
-        # A service without any span is sampled out or gone, which other findings tell; a service that sends spans,
-        # yet not this one, has lost it.
-        if event.span_id not in spans and event.service in reporting:
+        # A service that sends no spans at all is another matter.
+        if event.span_id not in spans and event.service in tracing:
             yield Finding(
                 code="trace-connected.missing-span",
                 message=f"the span {event.span_id} in which it was captured was sent by nobody",
@@ -83,8 +84,8 @@ def _skipped(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
         if span.parent_span_id == trace.root_span_id and span.service != evidence.entry:
             yield Finding(
                 code="trace-connected.skipped-hop",
-                message=f"it hangs on the span of whoever called {evidence.entry}, which is left out between the two: "
-                f"{evidence.entry} hands on the trace headers that it got, instead of those of its own span",
+                message=f"it hangs on the span of whoever called {evidence.entry}, which is left out between the "
+                f"two: {evidence.entry} hands on the trace headers that it got, instead of those of its own span",
                 service=span.service,
                 item=describe(span),
                 path="$.contexts.trace.parent_span_id" if span.form == "transaction" else "$.parent_span_id",
@@ -117,8 +118,10 @@ def _calls_in_vain(evidence: Evidence, trace: Trace) -> Iterator[tuple[str, Span
     services = {urlsplit(facts.url or "").netloc: facts for facts in evidence.services.values() if _traces(facts)}
     continued = {span.parent_span_id for span in trace.spans} | {event.parent_span_id for event in trace.events}
     explained = {span.service for span in trace.segments if _is_misplaced(span, evidence, trace)}
+    explained |= {event.service for event in trace.events} - _tracing(trace)
     for span in trace.spans:
-        called = services.get(urlsplit(span.url or "").netloc) if (span.op or "").startswith("http.client") else None
+        is_call = (span.op or "").startswith("http.client")
+        called = services.get(urlsplit(span.url or "").netloc) if is_call else None
         # Without an answer, nobody knows whether the call arrived.
         if called and span.http_status and span.span_id not in continued and called.name not in explained:
             yield called.name, span
@@ -128,11 +131,45 @@ def _traces(facts: ServiceFacts) -> bool:
     return facts.url is not None and facts.state not in ("no-sdk", "no-agent")
 
 
+def _tracing(trace: Trace) -> set[str | None]:
+    """Services that sent spans."""
+    return {span.service for span in trace.spans}
+
+
 def _is_misplaced(segment: Span, evidence: Evidence, trace: Trace) -> bool:
     """Whether it is found to hang elsewhere than on the call that it belongs to."""
     if segment.parent_span_id in (None, trace.root_span_id):
         return segment.service != evidence.entry
     return trace.parent(segment) is None
+
+
+def _without_spans(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
+    if evidence.sampling_context is None or evidence.sampling_context.sampled != "true":
+        return
+    told = _tracing(trace)
+    for event in trace.events:
+        facts = evidence.services.get(event.service or "")
+        # What a process had not ended when it died, it cannot send.
+        has_died = facts is not None and facts.exit_code is not None
+        if event.service in told or has_died or _was_decided_anew(event):
+            continue
+        told.add(event.service)
+        yield Finding(
+            code="trace-connected.no-spans",
+            message="it reports errors in this trace but sends no spans, although the trace is sampled: tracing is "
+            "off in this service, or before_send_transaction, ignore_spans or the like drop all of them",
+            service=event.service,
+            item=describe(event),
+        )
+
+
+def _was_decided_anew(event: ErrorEvent) -> bool:
+    """Whether the sampling context says itself that the service decided against the trace; `protocol` reports it."""
+    context = mapping(event.origin.envelope_headers.get("trace"))
+    try:
+        return float(context["sample_rand"]) >= float(context["sample_rate"])
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _disagreeing_headers(trace: Trace) -> Iterator[Finding]:

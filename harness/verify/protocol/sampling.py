@@ -20,7 +20,9 @@ _TRACE_ID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _NUMBERS = ("sample_rate", "sample_rand")
 # SDKs write the random number with six decimals, so a continued one may have lost what came after.
 _PRECISION = 1e-6
-_FIELDS = frozenset(field.name for field in fields(DynamicSamplingContext))
+# A sampler of a service's own applies a rate of its own, and says so here; the decision must stay the same.
+_SETTLED_ANEW = frozenset({"sample_rate"})
+_FIELDS = frozenset(field.name for field in fields(DynamicSamplingContext)) - _SETTLED_ANEW
 # Whoever starts a trace may still learn these before the context is first propagated: a page's route, its replay.
 _SETTLED_LATE = frozenset({"transaction", "replay_id"})
 

@@ -66,6 +66,11 @@ def test_what_an_sdk_shortened_itself_is_not_sentrys_doing() -> None:
     assert of_event(extra={"dump": "cut"}, _meta=meta) == []
 
 
+def test_what_the_sdk_took_out_itself_is_not_missed() -> None:
+    assert of_event(request={"url": "http://game/spin", "cookies": "[Filtered]"}) == []
+    assert codes(of_event(request={"url": "http://game/spin", "cookies": "anna"})) == ["accepted-by-sentry.removed"]
+
+
 REMOVED = [
     ({"level": "warn"}, "$.level", "invalid level"),
     ({"release": "latest"}, "$.release", "'latest'"),

@@ -256,6 +256,12 @@ def test_numbers_may_be_written_anew() -> None:
     assert findings(protocol, rewritten, sampling_context=ANNOUNCED) == []
 
 
+def test_a_service_may_apply_a_rate_of_its_own_if_the_decision_stays() -> None:
+    assert findings(protocol, sampled(sample_rate="0.75"), sampling_context=ANNOUNCED) == []
+    found = findings(protocol, sampled(sample_rate="0.25"), sampling_context=ANNOUNCED)
+    assert codes(found) == ["protocol.sampling-context-contradictory"]
+
+
 def test_without_a_trigger_the_first_sampling_context_counts() -> None:
     found = findings(protocol, sampled(), sampled(environment="production"))
 
@@ -360,6 +366,13 @@ def test_what_the_collector_refused_is_found_over_the_run() -> None:
     assert found.code == "protocol.refused"
     assert found.service == "game"
     assert "malformed envelope at byte 3" in found.message
+
+
+def test_what_was_refused_for_the_same_reason_is_said_once() -> None:
+    (found,) = run_findings(protocol_of_run, refusals=(refused(400), refused(400), refused(400)))
+
+    assert found.message.endswith("(2 more requests alike)")
+    assert len(run_findings(protocol_of_run, refusals=(refused(400), refused(413)))) == 2
 
 
 def test_what_belongs_to_no_trace_is_judged_over_the_run() -> None:

@@ -28,10 +28,15 @@ def message(level: str = "error", **payload: Any) -> Item:
     return json_item("event", {"level": level, "message": "it failed", "contexts": context, **payload})
 
 
-def found(status: int | None, *sent: tuple[str, Item], outside: tuple[Envelope, ...] = ()) -> list[Finding]:
+def found(
+    status: int | None,
+    *sent: tuple[str, Item],
+    outside: tuple[Envelope, ...] = (),
+    outside_project: str = "1",
+) -> list[Finding]:
     response = None if status is None else Response(status, {}, b"", 1.0, "http://127.0.0.1:1/debug/spin")
     arrivals = [arrival(number, envelope(item), project) for number, (project, item) in enumerate([*HOPS, *sent])]
-    orphans = [arrival(100 + number, held) for number, held in enumerate(outside)]
+    orphans = [arrival(100 + number, held, outside_project) for number, held in enumerate(outside)]
     return findings(
         response_consistent,
         response=response,
@@ -70,6 +75,12 @@ def test_a_lost_trace_is_not_reported_twice() -> None:
     assert found(500, outside=(envelope(lost, trace_id=OTHER_TRACE),)) == []
     other = error(trace_id=OTHER_TRACE, request={"url": "http://127.0.0.1:1/debug/other"})
     assert len(found(500, outside=(envelope(other, trace_id=OTHER_TRACE),))) == 1
+
+
+def test_an_error_of_a_thread_that_lost_its_trace_may_be_the_scenarios() -> None:
+    of_thread = envelope(error(trace_id=OTHER_TRACE), trace_id=OTHER_TRACE)
+    assert found(500, outside=(of_thread,)) == []
+    assert len(found(500, outside=(of_thread,), outside_project="3")) == 1
 
 
 def test_a_service_that_the_trace_did_not_reach_is_left_to_trace_connected() -> None:

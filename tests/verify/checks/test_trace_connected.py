@@ -4,9 +4,10 @@ from typing import Any
 
 from harness.verify.capture import Capture
 from harness.verify.checks.registry import RunSubject, judge, judge_run
-from harness.verify.evidence import Evidence, Response
+from harness.verify.evidence import Evidence, Response, ServiceFacts
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope
+from harness.wire.trace import DynamicSamplingContext
 from tests.samples import (
     OTHER_TRACE,
     SPAN_CONTENT,
@@ -23,12 +24,23 @@ from tests.samples import (
 
 GATEWAY, CALL, SERVER = "a" * 16, "b" * 16, "c" * 16
 PROJECTS = {"1": "gateway", "2": "payment"}
+FACTS = {
+    "gateway": ServiceFacts("gateway", state="flushed", url="http://127.0.0.1:8"),
+    "payment": ServiceFacts("payment", state="flushed", url="http://127.0.0.1:9"),
+    "analytics": ServiceFacts("analytics", state="flushed", url="http://127.0.0.1:10"),
+}
+SAMPLED = DynamicSamplingContext(TRACE, "front", sampled="true")
 ANSWER = Response(status=500, headers={}, body=b"{}", elapsed_ms=1.0, url="http://127.0.0.1:1/debug/crash")
 
 
-def gateway(**options: Any) -> tuple[str, Envelope]:
-    call = child_span(CALL, GATEWAY, "GET http://127.0.0.1:9/debug/crash")
-    return "1", envelope(transaction("proxy", span_id=GATEWAY, spans=[call], **options))
+def call(port: int = 9, span_id: str = CALL, status: int | None = 500) -> dict[str, Any]:
+    return child_span(
+        span_id, GATEWAY, f"GET http://127.0.0.1:{port}/debug/crash", data={"http.response.status_code": status}
+    )
+
+
+def gateway(*calls: dict[str, Any]) -> tuple[str, Envelope]:
+    return "1", envelope(transaction("proxy", span_id=GATEWAY, spans=list(calls or (call(),))))
 
 
 def payment(parent: str | None = CALL) -> tuple[str, Envelope]:
@@ -46,6 +58,9 @@ def codes(*sent: tuple[str, Envelope], **changed: Any) -> list[str]:
         target="payment",
         trace_id=TRACE,
         span_id=TRIGGER_SPAN,
+        entry=changed.get("entry", "gateway"),
+        services=changed.get("services", FACTS),
+        sampling_context=changed.get("sampling_context"),
         response=changed.get("response", ANSWER),
         arrivals=tuple(arrival(number, held, project) for number, (project, held) in enumerate(sent)),
         services_by_project=PROJECTS,
@@ -73,6 +88,44 @@ def test_an_event_of_a_span_that_nobody_sent() -> None:
 def test_a_service_that_is_not_in_the_trace() -> None:
     assert codes(gateway()) == ["trace-connected.not-reached"]
     assert codes(gateway(), response=None) == []
+
+
+def test_a_hop_that_hands_on_the_headers_that_it_got() -> None:
+    assert codes(gateway(), payment(parent=TRIGGER_SPAN), crash()) == ["trace-connected.skipped-hop"]
+    # Where the trigger goes to, and who is not traced at all, is not skipped.
+    assert codes(payment(parent=TRIGGER_SPAN), crash(), entry="payment") == []
+    assert codes(payment(parent=TRIGGER_SPAN), crash()) == []
+
+
+def test_a_call_that_is_not_continued() -> None:
+    lost = call(10, "d" * 16)
+    assert codes(gateway(call(), lost), payment(), crash()) == ["trace-connected.not-reached"]
+    assert codes(gateway(call(), lost, call(10, "e" * 16)), payment(), crash()) == ["trace-connected.not-reached"]
+    again = call(9, "d" * 16)
+    assert codes(gateway(call(), again), payment(), crash()) == ["trace-connected.not-reached"]
+
+
+def test_calls_that_need_no_other_end() -> None:
+    unanswered, elsewhere = call(10, "d" * 16, status=None), call(11, "e" * 16)
+    assert codes(gateway(call(), unanswered, elsewhere), payment(), crash()) == []
+    without_sdk = {**FACTS, "analytics": ServiceFacts("analytics", state="no-sdk", url="http://127.0.0.1:10")}
+    assert codes(gateway(call(), call(10, "d" * 16)), payment(), crash(), services=without_sdk) == []
+
+
+def test_a_service_that_reports_errors_without_tracing() -> None:
+    assert codes(gateway(), crash(), sampling_context=SAMPLED) == ["trace-connected.no-spans"]
+    assert codes(gateway(), payment(), crash(), sampling_context=SAMPLED) == []
+    assert codes(gateway(), crash(), sampling_context=None) == []
+    unsampled = DynamicSamplingContext(TRACE, "front", sampled="false")
+    assert codes(gateway(), crash(), sampling_context=unsampled) == []
+
+
+def test_spans_that_are_missing_for_a_reason_that_is_told_elsewhere() -> None:
+    died = {**FACTS, "payment": ServiceFacts("payment", state="exited", exit_code=1, url="http://127.0.0.1:9")}
+    assert codes(gateway(), crash(), sampling_context=SAMPLED, services=died) == []
+    project, anew = crash()
+    anew.headers["trace"] = {"trace_id": TRACE, "public_key": "front", "sample_rate": "0", "sample_rand": "0.5"}
+    assert codes(gateway(), (project, anew), sampling_context=SAMPLED) == []
 
 
 def test_headers_of_different_traces() -> None:

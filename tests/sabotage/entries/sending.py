@@ -1,0 +1,157 @@
+"""What is sent is not what happened."""
+
+from __future__ import annotations
+
+from tests.sabotage.entries.starting import ANALYTICS_CRASH, GAME_CRASH, PAYMENT_CRASH
+from tests.sabotage.sabotage import Patch, Sabotage, Witness
+
+TWO_OF_ANALYTICS = ("test_analytics.test_crash", "test_analytics.test_slow_query")
+TWO_OF_PAYMENT = ("test_payment.test_crash", "test_payment.test_type_error")
+
+SENDING = (
+    Sabotage(
+        name="user removed",
+        deed="before_send removes the user to protect privacy.",
+        patches=(Patch("analytics", "sending.user_removed"),),
+        scenarios=ANALYTICS_CRASH,
+        witness=Witness.EXPECTATION,
+        finding="id is missing",
+    ),
+    Sabotage(
+        name="tag removed (Python)",
+        deed="before_send removes a tag that alerts are routed by.",
+        patches=(Patch("game-engine", "sending.tag_removed"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.EXPECTATION,
+        finding="debug.scenario is missing",
+    ),
+    Sabotage(
+        name="tag removed (Node)",
+        deed="beforeSend removes a tag that alerts are routed by.",
+        patches=(Patch("payment", "init.tagRemoved"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.EXPECTATION,
+        finding="debug.scenario is missing",
+    ),
+    Sabotage(
+        name="contexts replaced",
+        deed="before_send sets a context, and with it replaces all others.",
+        patches=(Patch("game-engine", "sending.contexts_replaced"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.EXPECTATION,
+        finding="runtime_memory is missing",
+    ),
+    Sabotage(
+        name="context removed",
+        deed="beforeSend removes the context of the heap to make events smaller.",
+        patches=(Patch("payment", "init.contextRemoved"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.EXPECTATION,
+        finding="v8_heap is missing",
+    ),
+    Sabotage(
+        name="logs filtered away",
+        deed="beforeSendLog was to drop the logs of one module and drops all.",
+        patches=(Patch("payment", "init.logsFiltered"),),
+        scenarios=("test_payment.test_booking",),
+        witness=Witness.RUN_CHECK,
+        finding="nothing-dropped.before-send",
+    ),
+    Sabotage(
+        name="server name removed",
+        deed="before_send removes the server's name to protect privacy.",
+        patches=(Patch("game-engine", "sending.server_name_removed"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.CHECK,
+        finding="identity.server-name",
+    ),
+    Sabotage(
+        name="clock wrong (Python)",
+        deed="The container's clock is three hours fast.",
+        patches=(Patch("analytics", "sending.clock_wrong"),),
+        scenarios=ANALYTICS_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.clock-skew",
+    ),
+    Sabotage(
+        name="clock wrong (Node)",
+        deed="The container's clock is three hours fast.",
+        patches=(Patch("payment", "init.clockWrong"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.clock-skew",
+    ),
+    Sabotage(
+        name="oversized context (Python)",
+        deed="The whole table of rounds is attached as a context.",
+        patches=(Patch("game-engine", "sending.oversized_context"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.CHECK,
+        finding="accepted-by-sentry.shortened",
+    ),
+    Sabotage(
+        name="oversized context (Node)",
+        deed="All postings of the ledger are attached as a context, as one text.",
+        patches=(Patch("payment", "init.oversizedContext"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="accepted-by-sentry.shortened",
+    ),
+    Sabotage(
+        name="invalid level (Python)",
+        deed="The level is one of the company's own alerting system.",
+        patches=(Patch("game-engine", "sending.unknown_level"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.CHECK,
+        finding="accepted-by-sentry.removed",
+    ),
+    Sabotage(
+        name="invalid level (Node)",
+        deed="The level is one of the company's own alerting system.",
+        patches=(Patch("payment", "init.unknownLevel"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="accepted-by-sentry.removed",
+    ),
+    Sabotage(
+        name="wrong unit",
+        deed="Memory is reported in kibibytes under a name that says megabytes.",
+        patches=(Patch("game-engine", "reporting.memory_in_kibibytes"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.CHECK,
+        finding="context-truth.memory",
+    ),
+    Sabotage(
+        name="attribute misspelled",
+        deed="A span's attribute is misspelled, so Sentry's database views do not find it; the project forbids that.",
+        patches=(Patch("payment", "endpoints.misspelledAttribute"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="attributes.misspelled",
+        checks={"severity": {"attributes": "error"}},
+    ),
+    Sabotage(
+        name="context on the global scope",
+        deed="The request's context is set on the global scope, once, instead of on the request's.",
+        patches=(Patch("analytics", "scoping.context_of_first_request"),),
+        scenarios=TWO_OF_ANALYTICS,
+        witness=Witness.CHECK,
+        finding="scope-isolation.foreign",
+    ),
+    Sabotage(
+        name="breadcrumbs of another request (Python)",
+        deed="A list in a module collects the requests served and is made a breadcrumb.",
+        patches=(Patch("analytics", "scoping.breadcrumbs_of_everybody"),),
+        scenarios=TWO_OF_ANALYTICS,
+        witness=Witness.CHECK,
+        finding="scope-isolation.foreign",
+    ),
+    Sabotage(
+        name="breadcrumbs of another request (Node)",
+        deed="Breadcrumbs are added to the global scope.",
+        patches=(Patch("payment", "endpoints.breadcrumbsOfEverybody"),),
+        scenarios=TWO_OF_PAYMENT,
+        witness=Witness.CHECK,
+        finding="scope-isolation.foreign",
+    ),
+)

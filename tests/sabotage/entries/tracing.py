@@ -1,0 +1,142 @@
+"""The trace breaks on its way through the services."""
+
+from __future__ import annotations
+
+from tests.sabotage.entries.starting import ANALYTICS_CRASH, GAME_CRASH, PAYMENT_CRASH, SENT_ELSEWHERE
+from tests.sabotage.sabotage import Patch, Sabotage, Witness
+
+BOOKING = ("test_payment.test_booking",)
+
+TRACING = (
+    Sabotage(
+        name="trace headers dropped",
+        deed="The gateway forwards a list of known headers, and the trace's are not on it.",
+        patches=(Patch("gateway", "tracing.headers_dropped"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="trace-connected.not-reached",
+    ),
+    Sabotage(
+        name="baggage only",
+        deed="The gateway forwards baggage, as the standard asks for, but not sentry-trace.",
+        patches=(Patch("gateway", "tracing.baggage_only"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="trace-connected.not-reached",
+    ),
+    Sabotage(
+        name="baggage dropped, static traces",
+        deed="The gateway forwards sentry-trace, but not baggage, to a service that sends transactions.",
+        patches=(Patch("gateway", "tracing.baggage_dropped"),),
+        scenarios=ANALYTICS_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-changed",
+    ),
+    Sabotage(
+        name="baggage dropped, streamed spans",
+        deed="The gateway forwards sentry-trace, but not baggage, to a service that streams spans.",
+        patches=(Patch("gateway", "tracing.baggage_dropped"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-missing",
+    ),
+    Sabotage(
+        name="parent rewritten",
+        deed="A proxy of the gateway's gives sentry-trace a span id of its own, but sends no such span.",
+        patches=(Patch("gateway", "tracing.parent_rewritten"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="trace-connected.missing-parent",
+    ),
+    Sabotage(
+        name="trace rewritten",
+        deed="A proxy of the gateway's gives sentry-trace a trace id of its own and leaves baggage as it is.",
+        patches=(Patch("gateway", "tracing.trace_rewritten"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-mismatch",
+        consequences={"trace-connected.not-reached": "of the trace in sentry-trace nobody knows, so the hop is lost"},
+    ),
+    Sabotage(
+        name="trace of others refused",
+        deed="strict_trace_continuation is on, with the id of an organisation that nobody else uses.",
+        patches=(Patch("analytics", "starting.foreign_traces_refused"),),
+        scenarios=ANALYTICS_CRASH,
+        witness=Witness.CHECK,
+        finding="trace-connected.not-reached",
+        consequences={"trace-connected.orphan": SENT_ELSEWHERE},
+    ),
+    Sabotage(
+        name="sampled anew (Python)",
+        deed="A traces_sampler decides by itself and disregards what the caller decided.",
+        patches=(Patch("analytics", "starting.sampled_anew"),),
+        scenarios=ANALYTICS_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-contradictory",
+    ),
+    Sabotage(
+        name="sampled anew (Node)",
+        deed="A tracesSampler decides by itself and disregards what the caller decided.",
+        patches=(Patch("payment", "init.sampledAnew"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-contradictory",
+    ),
+    Sabotage(
+        name="tracing off (Python)",
+        deed="traces_sample_rate went missing from the options of one service.",
+        patches=(Patch("game-engine", "starting.tracing_off"),),
+        scenarios=GAME_CRASH,
+        witness=Witness.CHECK,
+        finding="trace-connected.no-spans",
+    ),
+    Sabotage(
+        name="tracing off (Node)",
+        deed="tracesSampleRate went missing from the options of one service.",
+        patches=(Patch("payment", "init.tracingOff"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="trace-connected.no-spans",
+    ),
+    Sabotage(
+        name="streamed spans without sampling context",
+        deed="A hook strips unknown headers from envelopes, and the dynamic sampling context with them.",
+        patches=(Patch("payment", "init.samplingContextRemoved"),),
+        scenarios=PAYMENT_CRASH,
+        witness=Witness.CHECK,
+        finding="protocol.sampling-context-missing",
+    ),
+    Sabotage(
+        name="headers copied past the SDK",
+        deed="The gateway calls by a client that is not instrumented and copies the trace headers that it got.",
+        patches=(Patch("gateway", "tracing.headers_copied"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="trace-connected.skipped-hop",
+    ),
+    Sabotage(
+        name="propagation targets empty",
+        deed="trace_propagation_targets is empty, so the SDK tells no service of the trace; headers are copied.",
+        patches=(Patch("gateway", "starting.propagation_targets_empty"),),
+        scenarios=BOOKING,
+        witness=Witness.CHECK,
+        finding="trace-connected.skipped-hop",
+    ),
+    Sabotage(
+        name="peers not told",
+        deed="An HTTP client that the SDK does not know is used without adding the trace headers.",
+        patches=(Patch("game-engine", "tracing.peers_not_told"),),
+        scenarios=("test_game_engine.test_spin_is_one_trace_through_four_services",),
+        services=("analytics", "payment"),
+        witness=Witness.CHECK,
+        finding="trace-connected.not-reached",
+    ),
+    Sabotage(
+        name="thread without propagation",
+        deed="Threads do not inherit the scope (propagate_scope=False).",
+        patches=(Patch("game-engine", "starting.threads_without_scope"),),
+        scenarios=("test_game_engine.test_threading_error",),
+        witness=Witness.RUN_CHECK,
+        finding="trace-connected.orphan",
+    ),
+)
