@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dirty_equals import IsInt, IsNumber, IsPartialDict, IsStr
 
-from harness import scenario
+from harness import loosen, scenario
 from harness.verify.capture import Capture
 from scenarios.expectations import check_breadcrumbs, check_memory, check_sender, milliseconds, runtime_contexts
 
@@ -80,6 +80,7 @@ def test_memory_spike(capture: Capture) -> None:
     check_breadcrumbs(message, "request.accepted", "export.begin", "export.rendered")
 
 
+@loosen("$.events[0].breadcrumbs[3].message", reason="it counts what other scenarios store meanwhile")
 @scenario("analytics", "GET /debug/slow-query")
 def test_slow_query(capture: Capture) -> None:
     message = capture.message()

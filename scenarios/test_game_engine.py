@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dirty_equals import IsInt, IsNumber, IsPartialDict, IsPositive, IsStr
 
-from harness import scenario
+from harness import loosen, scenario
 from harness.fixtures.capture import TriggerFixture
 from harness.verify.capture import Capture
 from scenarios.expectations import check_breadcrumbs, check_memory, check_sender, milliseconds, runtime_contexts
@@ -69,6 +69,7 @@ def test_memory_leak(capture: Capture) -> None:
     assert capture.metric(name="replay_history.retained").value == leak["retained_mb"]
 
 
+@loosen("$.events[0].breadcrumbs[2].message", reason="how many rounds fit into the time is the machine's speed")
 @scenario("game-engine", "GET /debug/cpu-spike")
 def test_cpu_spike(capture: Capture) -> None:
     message = capture.message()
@@ -112,6 +113,14 @@ def test_threading_error(capture: Capture) -> None:
     check_breadcrumbs(error, "lobby.enter", "round.open", "leaderboard.update", "leaderboard.rank")
 
 
+@loosen("$.logs['game-engine info Round *'].body", reason="the reels decide what the round pays")
+@loosen("$.logs['payment info booked credit *']", reason="a round that pays nothing books no credit")
+@loosen("$.metrics['payment *'].times", reason="a round that pays nothing books no credit")
+@loosen("$..['payment http.server POST /process'].times", reason="a round that pays nothing books no credit")
+@loosen(
+    "$..['game-engine http.client POST http://<payment>/process'].times",
+    reason="a round that pays nothing books no credit",
+)
 @scenario("game-engine", "POST /spin", json={"player_id": "player-spin", "bet_cents": 100})
 def test_spin_is_one_trace_through_four_services(capture: Capture) -> None:
     outcome = capture.response.json()

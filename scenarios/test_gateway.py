@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dirty_equals import IsPartialDict, IsStr
 
-from harness import allow, scenario
+from harness import allow, loosen, scenario
 from harness.fixtures.capture import TriggerFixture
 from harness.verify.capture import Capture
 from scenarios.expectations import check_breadcrumbs, check_memory, check_sender, runtime_contexts
@@ -39,6 +39,8 @@ def test_upstream_down(capture: Capture) -> None:
     assert capture.trace.segment("gateway").http_status == 502
 
 
+@loosen("$.events[0].exceptions[0].type", reason="on a busy machine even connecting takes too long")
+@loosen("$.events[0].exceptions[1].type", reason="on a busy machine even connecting takes too long")
 @scenario("gateway", "GET /debug/upstream-timeout", status=504)
 def test_upstream_timeout(capture: Capture) -> None:
     error = capture.error()

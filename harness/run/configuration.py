@@ -1,11 +1,13 @@
-"""The part of ``harness.toml`` that configures the checks."""
+"""The parts of ``harness.toml`` that configure the checks and the baselines."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from harness.fleet.configuration import ConfigurationError
+from harness.verify.baseline.settings import BaselineSettings, InvalidBaselineSettings, read_baseline_settings
 from harness.verify.checks.registry import check_options
 from harness.verify.settings import CheckSettings, InvalidCheckSettings, read_check_settings
 
@@ -19,10 +21,29 @@ def load_check_settings(path: Path) -> CheckSettings:
     Raises:
         ConfigurationError: the table is not as it should be.
     """
-    table = tomllib.loads(path.read_text(encoding="utf-8")).get("checks", {})
-    if not isinstance(table, dict):
-        raise ConfigurationError(f"{path}: [checks] must be a table.")
     try:
-        return read_check_settings(table, check_options())
+        return read_check_settings(_table(path, "checks"), check_options())
     except InvalidCheckSettings as problem:
         raise ConfigurationError(f"{path}: {problem}.") from problem
+
+
+def load_baseline_settings(path: Path) -> BaselineSettings:
+    """Read the table ``[baseline]``; without it everything has its default.
+
+    Args:
+        path: the configuration, which `harness.fleet.spec.load_fleet_spec` has read already.
+
+    Raises:
+        ConfigurationError: the table is not as it should be.
+    """
+    try:
+        return read_baseline_settings(_table(path, "baseline"))
+    except InvalidBaselineSettings as problem:
+        raise ConfigurationError(f"{path}: {problem}.") from problem
+
+
+def _table(path: Path, name: str) -> dict[str, Any]:
+    table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: [{name}] must be a table.")
+    return table

@@ -1,0 +1,1 @@
+"""The run record, and the reports written from it."""

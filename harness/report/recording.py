@@ -1,0 +1,253 @@
+"""From what a run leaves behind to its record."""
+
+from __future__ import annotations
+
+import base64
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any
+
+from harness.collector.inbox import Arrival
+from harness.report.record import (
+    CaptureRecord,
+    CoverageRecord,
+    EnvelopeRecord,
+    FindingRecord,
+    Outcome,
+    ResourceRecord,
+    ResponseRecord,
+    RunRecord,
+    ServiceRecord,
+    TestRecord,
+)
+from harness.run.harvest import Harvest
+from harness.run.scenario import Scenario
+from harness.run.summary import RunSummary
+from harness.telemetry.resources import ResourceSample
+from harness.telemetry.routing import trace_ids
+from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.finding import Finding
+
+Instance = tuple[str, str | None]
+Samples = Mapping[Instance, Sequence[ResourceSample]]
+
+
+def record_run(
+    harvest: Harvest, summary: RunSummary, tests: Iterable[TestRecord], *, exit_status: int, created_at: float
+) -> RunRecord:
+    """The record of a run, in an order that does not depend on which test process was faster.
+
+    Args:
+        harvest: what the execution leaves behind.
+        summary: its numbers.
+        tests: the tests that have an outcome. Scenarios that were triggered and have none are added as not run.
+        exit_status: pytest's.
+        created_at: when the run was over, in seconds since the epoch.
+    """
+    samples = _all_samples(evidence for _, evidence in harvest.gathered)
+    gathered = {evidence.trace_id or "": (scenario, evidence) for scenario, evidence in harvest.gathered}
+    listed = _with_captures(tests, gathered)
+    owners = {trace_id: test.id for test in listed for trace_id in test.captures}
+    # A scenario knows its own instance of a service by the service's name, the collector by the instance's.
+    services = dict(harvest.seen.services_by_project)
+    for _, evidence in harvest.gathered:
+        services |= evidence.services_by_project
+    lines: dict[str, int] = {}
+    captures = {
+        trace_id: _capture(owners[trace_id], *gathered[trace_id], samples, lines, harvest.withheld)
+        for trace_id in owners
+    }
+    return RunRecord(
+        harness=version("sentry-verification-harness"),
+        created_at=created_at,
+        exit_status=exit_status,
+        failure=summary.failure,
+        items=dict(summary.items),
+        coverage=tuple(
+            CoverageRecord(
+                of.service,
+                tuple(f"{method} {path}" for method, path in of.endpoints),
+                tuple(f"{method} {path}" for method, path in of.missing),
+            )
+            for of in summary.coverage
+        ),
+        coverage_is_enforced=summary.coverage_is_enforced,
+        lost=tuple((lost.service, lost.title, lost.trace_id) for lost in summary.lost),
+        refusals=summary.refusals,
+        died=summary.died,
+        findings=tuple(finding_record(finding) for finding in summary.findings),
+        allowed=summary.allowed,
+        timing=asdict(summary.timing),
+        settings=_settings(harvest),
+        tests=tuple(listed),
+        captures=tuple(captures.values()),
+        envelopes=tuple(_envelope(arrival, services, harvest.seen.traces) for arrival in harvest.seen.arrivals),
+        resources=tuple(
+            ResourceRecord(
+                *instance,
+                tuple((sample.at, sample.rss_bytes, sample.cpu_percent, sample.threads) for sample in taken),
+            )
+            for instance, taken in samples.items()
+        ),
+        log_lines=tuple(lines),
+    )
+
+
+def finding_record(finding: Finding, *, capture: str | None = None, allowed: str | None = None) -> FindingRecord:
+    """A finding for the record, with the capture it was found in and the reason for which it is allowed."""
+    return FindingRecord(
+        code=finding.code,
+        message=finding.message,
+        severity=str(finding.severity),
+        service=finding.service,
+        item=finding.item,
+        path=finding.path,
+        capture=capture,
+        allowed=allowed,
+    )
+
+
+def body_file(arrival: Arrival) -> str:
+    """Where the body of an arrival is kept, relative to the report."""
+    return f"envelopes/{arrival.number:06d}.{arrival.endpoint}"
+
+
+def envelope_file(arrival: Arrival) -> str | None:
+    """Where the envelope of an arrival is kept: its body, or what Relay makes of it; None when it makes none."""
+    if arrival.envelope is None:
+        return None
+    return body_file(arrival) + ("" if arrival.endpoint == "envelope" else ".envelope")
+
+
+def _with_captures(
+    tests: Iterable[TestRecord], gathered: Mapping[str, tuple[Scenario, Evidence]]
+) -> list[TestRecord]:
+    # A test that is run again is triggered again, and only the last trigger has evidence.
+    known = {
+        test.id: replace(test, captures=tuple(dict.fromkeys(held for held in test.captures if held in gathered)))
+        for test in tests
+    }
+    taken = {trace_id for test in known.values() for trace_id in test.captures}
+    for trace_id, (scenario, _) in gathered.items():
+        if trace_id in taken or _was_sent_from_within_a_test(scenario):
+            continue
+        test = known.get(scenario.key) or TestRecord(scenario.key, scenario.key.split("::")[0], 0, Outcome.NOT_RUN)
+        known[scenario.key] = replace(test, captures=(trace_id, *test.captures))
+    return sorted(known.values(), key=lambda test: (test.file, test.line, test.id))
+
+
+def _was_sent_from_within_a_test(scenario: Scenario) -> bool:
+    # Such a request has a key made of its title; which test sent it is known only if that test was reported.
+    return scenario.key.startswith(f"{scenario.trigger.title} #")
+
+
+def _capture(
+    test: str,
+    scenario: Scenario,
+    evidence: Evidence,
+    samples: Samples,
+    lines: dict[str, int],
+    withheld: frozenset[str],
+) -> CaptureRecord:
+    trigger = scenario.trigger
+    orphans = [arrival.number for arrival in evidence.orphans]
+    return CaptureRecord(
+        id=evidence.trace_id or "",
+        test=test,
+        title=evidence.title,
+        service=trigger.service,
+        method=trigger.method,
+        path=trigger.path,
+        template=trigger.template,
+        status=scenario.status,
+        exit_code=scenario.exit_code,
+        isolated=scenario.isolated,
+        span_id=evidence.span_id,
+        entry=evidence.entry,
+        response=_response(evidence.response),
+        problem=evidence.problem,
+        envelopes=tuple(arrival.number for arrival in evidence.arrivals),
+        orphans=(orphans[0], orphans[-1]) if orphans else None,
+        services={
+            name: _service(facts, samples.get((name, facts.url), ()), lines)
+            for name, facts in sorted(evidence.services.items())
+        },
+        projects=dict(evidence.services_by_project),
+        marker=evidence.marker,
+        canaries={name: value for name, value in evidence.secrets.items() if name not in withheld},
+        withheld=tuple(sorted(withheld & evidence.secrets.keys())),
+        sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
+    )
+
+
+def _response(response: Response | None) -> ResponseRecord | None:
+    if response is None:
+        return None
+    try:
+        body, encoding = response.body.decode(), "utf-8"
+    except UnicodeDecodeError:
+        body, encoding = base64.b64encode(response.body).decode(), "base64"
+    return ResponseRecord(response.status, dict(response.headers), body, encoding, response.elapsed_ms, response.url)
+
+
+def _service(facts: ServiceFacts, samples: Sequence[ResourceSample], lines: dict[str, int]) -> ServiceRecord:
+    own = sorted(sample.at for sample in facts.resources)
+    first = bisect_left(samples, own[0], key=lambda sample: sample.at) if own else 0
+    return ServiceRecord(
+        state=facts.state,
+        sdk=facts.sdk,
+        foreign_dsn=facts.foreign_dsn,
+        url=facts.url,
+        exit_code=facts.exit_code,
+        ever_contacted=facts.ever_contacted,
+        release=facts.release,
+        environment=facts.environment,
+        refusals=facts.refusals,
+        # Scenarios that run at the same time see mostly the same lines.
+        log_tail=tuple(lines.setdefault(line, len(lines)) for line in facts.log_tail.splitlines()),
+        samples=(first, first + len(own)),
+    )
+
+
+def _all_samples(all_evidence: Iterable[Evidence]) -> dict[Instance, list[ResourceSample]]:
+    # Scenarios run at the same time and see the same samples: kept once, not once for each.
+    found: dict[Instance, dict[float, ResourceSample]] = {}
+    for evidence in all_evidence:
+        for name, facts in evidence.services.items():
+            found.setdefault((name, facts.url), {}).update((sample.at, sample) for sample in facts.resources)
+    return {instance: [taken[at] for at in sorted(taken)] for instance, taken in found.items()}
+
+
+def _envelope(arrival: Arrival, services: Mapping[str, str], traces: frozenset[str]) -> EnvelopeRecord:
+    envelope = arrival.envelope
+    return EnvelopeRecord(
+        number=arrival.number,
+        file=body_file(arrival),
+        envelope=envelope_file(arrival),
+        service=services.get(arrival.project_id),
+        project=arrival.project_id,
+        public_key=arrival.public_key,
+        endpoint=arrival.endpoint,
+        received_at=arrival.received_at,
+        headers=arrival.headers,
+        query=arrival.query,
+        content_encoding=arrival.content_encoding,
+        wire_size=arrival.wire_size,
+        orphan=envelope is None or trace_ids(envelope).isdisjoint(traces),
+        items=() if envelope is None else tuple(item.type for item in envelope.items),
+    )
+
+
+def _settings(harvest: Harvest) -> dict[str, Any]:
+    settings = harvest.seen.settings
+    return {
+        "disable": sorted(settings.disable),
+        "severity": {code: str(severity) for code, severity in sorted(settings.severity.items())},
+        **{check: dict(options) for check, options in sorted(settings.options.items())},
+    }
+
+
+def _present(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}

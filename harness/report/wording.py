@@ -1,0 +1,44 @@
+"""One wording for what several reports say."""
+
+from __future__ import annotations
+
+from harness.report.record import FindingRecord, RunRecord
+
+
+def finding_line(finding: FindingRecord) -> str:
+    """A finding on one line: code, who, what, where, and why it is allowed if it is."""
+    place = " ".join(part for part in (finding.item, f"at {finding.path}" if finding.path else None) if part)
+    where = f" ({place})" if place else ""
+    who = f"{finding.service}: " if finding.service else ""
+    weight = "" if finding.fails else " [allowed]" if finding.allowed else " [warning]"
+    reason = f" -- {finding.allowed}" if finding.allowed else ""
+    return f"[{finding.code}]{weight} {who}{finding.message}{where}{reason}"
+
+
+def first_line(text: str) -> str:
+    """What pytest says is wrong, on one line: the first of its lines marked ``E``, else the first with anything."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    marked = next((line[1:].strip() for line in lines if line.startswith("E  ")), None)
+    return marked or next(iter(lines), "").strip()
+
+
+def headline(record: RunRecord) -> str:
+    """The verdict in a sentence."""
+    if record.failure is not None:
+        return "The fleet did not start, so nothing was verified."
+    counted = record.tests_by_outcome
+    bad = counted["failed"] + counted["error"]
+    total = len(record.tests)
+    if bad:
+        return f"{bad} of {total} tests failed."
+    if counted["not run"]:
+        return f"The run ended early: {counted['not run']} of {total} tests did not run."
+    if any(finding.fails for finding in record.findings):
+        return "Every test passed, but checks over the whole run failed."
+    if record.died:
+        return "Every test passed, but services died although no scenario expects it."
+    if record.uncovered and record.coverage_is_enforced:
+        return f"Every test passed, but {len(record.uncovered)} endpoints have no scenario."
+    if not record.passed:
+        return f"The tests did not fail, but pytest ended with exit status {record.exit_status}."
+    return f"All {counted['passed']} tests that ran passed."

@@ -1,0 +1,82 @@
+"""Baselines on disk: one JSON file per test, below `baselines/` beside the test module."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+DIRECTORY = "baselines"
+VERSIONS = "versions.json"
+_UNSAFE = re.compile(r"[^\w.=,+@\[\]-]")
+
+Versions = Mapping[str, Mapping[str, str]]
+
+
+class UnreadableBaseline(ValueError):
+    """A baseline is no JSON object; the message says what to do."""
+
+
+def baseline_path(module: Path, names: Iterable[str]) -> Path:
+    """Where the baseline of a test is.
+
+    Args:
+        module: the test's file.
+        names: the test's name, after those of its classes.
+    """
+    return module.parent / DIRECTORY / module.stem / (_UNSAFE.sub("_", ".".join(names)) + ".json")
+
+
+def read_baseline(path: Path) -> dict[str, Any] | None:
+    """The committed shape, or None when there is none yet.
+
+    Raises:
+        UnreadableBaseline: it is no JSON object, for example after a merge conflict.
+    """
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as problem:
+        raise UnreadableBaseline(f"{path} is no JSON ({problem}): {_REMEDY}") from problem
+    if not isinstance(held, dict):
+        raise UnreadableBaseline(f"{path} holds no JSON object: {_REMEDY}")
+    return held
+
+
+def write_baseline(path: Path, shape: Mapping[str, Any]) -> None:
+    """Write a shape as it is committed: sorted, one value a line, so that a pull request shows what changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(shape, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def unused_baselines(directories: Iterable[Path], used: Iterable[Path]) -> list[Path]:
+    """Baselines that no test has.
+
+    Args:
+        directories: where the test modules are.
+        used: the baselines of all tests.
+    """
+    known = set(used)
+    found = {path for directory in directories for path in (directory / DIRECTORY).glob("*/*.json")}
+    return sorted(found - known)
+
+
+def changed_versions(committed: Versions, seen: Versions) -> list[str]:
+    """Versions that are other than when the baselines were written, in words.
+
+    Args:
+        committed: versions by name of SDK or runtime, by service.
+        seen: the same of this run, which may know of fewer services.
+    """
+    return [
+        f"{service}: {name} {committed.get(service, {}).get(name, 'unknown')} -> {version}"
+        for service, versions in sorted(seen.items())
+        for name, version in sorted(versions.items())
+        if committed.get(service, {}).get(name) != version
+    ]
+
+
+_REMEDY = "restore it, or write it anew with --update-baselines"
