@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -21,9 +22,10 @@ from harness.run.live_view import print_arrivals, print_fleet
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code: 0 after a clean end, 1 when something is wrong."""
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    # A pipe has no width; what goes there is to be copied or searched, not wrapped.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     # A clean end is the same for Ctrl-C and for whoever sends SIGTERM.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         command = _collect if options.command == "collect" else _up
         command(options, console)
@@ -33,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sentry-harness {options.command}: {problem}", file=sys.stderr)
         return 1
     return 0
+
+
+def _interrupt(*_: object) -> NoReturn:
+    # Not by raising SIGINT: a shell that starts something in the background lets it ignore that signal.
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

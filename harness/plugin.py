@@ -7,15 +7,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from harness.fixtures.baseline import UPDATE_OPTION, baseline_lines, baseline_problem
 from harness.fixtures.capture import capture, sentry_capture, trigger
 from harness.fixtures.checking import failing_findings, findings_text, noted_findings
 from harness.fixtures.comparison import explain_comparison
 from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
 from harness.fixtures.fleet import collector, fleet
+from harness.fixtures.reporting import keep_results, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
@@ -35,17 +37,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="the fleet's configuration (default: harness.toml in the root directory)",
     )
+    group.addoption(
+        "--report",
+        dest="sentry_report",
+        metavar="DIRECTORY",
+        default=None,
+        help="where the report of the run is written (default: report in the root directory)",
+    )
+    group.addoption(
+        UPDATE_OPTION,
+        action="store_true",
+        default=False,
+        help="write the baselines of the tests that pass, instead of comparing with them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark, and end the fleet when the run is told to end."""
+    """Register the marks, keep what tests report, and end the fleet when the run is told to end."""
+    keep_results(config)
     config.addinivalue_line("markers", "allow(code, reason): accept what a check finds; set by @harness.allow")
+    config.addinivalue_line("markers", "loosen(path, reason): do not compare one place; set by @harness.loosen")
     config.addinivalue_line(
         "markers", "scenario(service, endpoint, ...): one endpoint, triggered in one trace; set by @harness.scenario"
     )
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         # CI systems cancel with SIGTERM; its default would leave every service running.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _interrupt)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,9 +103,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         # The test's own failure comes first; what the checks saw may explain it.
         if findings := failing_findings(pyfuncitem):
             pyfuncitem.add_report_section("call", "Sentry checks", "\n".join(map(str, findings)))
+        if difference := baseline_problem(pyfuncitem, passed=False):
+            pyfuncitem.add_report_section("call", "Sentry baseline", difference)
         raise
-    if findings := failing_findings(pyfuncitem):
-        pytest.fail(findings_text(findings), pytrace=False)
+    findings = failing_findings(pyfuncitem)
+    difference = baseline_problem(pyfuncitem, passed=not findings)
+    if problems := [*([findings_text(findings)] if findings else []), *([difference] if difference else [])]:
+        pytest.fail("\n".join(problems), pytrace=False)
     return result
 
 
@@ -99,13 +120,16 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """End the fleet; fail the run for an endpoint that no scenario triggers, or by a check over the whole run."""
+    """End the fleet and write the report; endpoints without a scenario and checks over the whole run can fail it."""
     execution = own_execution(session.config)
     if execution is None or not execution.started:
         return
     summary = session.config.stash[_SUMMARY] = execution.stop()
     gaps = summary.uncovered and summary.coverage_is_enforced
-    if (gaps or summary.errors) and exitstatus == pytest.ExitCode.OK:
+    if (gaps or summary.errors or summary.died) and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    problem = save_report(session.config, execution, summary, exit_status=int(session.exitstatus))
+    if problem and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -118,6 +142,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     reports = [report for listed in terminalreporter.stats.values() for report in listed]
     for line, markup in summary_lines(summary, *noted_findings(reports)):
         terminalreporter.write_line(line, **markup)
+    for line, markup in baseline_lines(config, reports, complete=_is_whole_run(config)):
+        terminalreporter.write_line(line, **markup)
+    for line, markup in report_lines(config):
+        terminalreporter.write_line(line, **markup)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    # Not by raising SIGINT: a shell that starts something in the background lets it ignore that signal.
+    raise KeyboardInterrupt
 
 
 def status_problem(captured: Any, status: int | None, exit_code: int | None, service: str) -> str | None:
@@ -127,18 +160,21 @@ def status_problem(captured: Any, status: int | None, exit_code: int | None, ser
     log = f"\nLast lines of {service}'s log:\n{facts.log_tail}" if facts and facts.log_tail else ""
     if facts and facts.exit_code not in (None, exit_code):
         log = f"\nThe process of {service} ended with exit code {facts.exit_code}.{log}"
-    if evidence.response is None:
-        return f"{evidence.title} gave no answer: {evidence.problem}{log}"
-    if status is not None and evidence.response.status != status:
-        answer = f"{evidence.title} answered {evidence.response.status}, expected {status}"
-        return f"{answer}: {evidence.response.text[:500]}{log}"
     if exit_code is not None and (facts is None or facts.exit_code != exit_code):
         ended = "is still running" if facts is None or facts.exit_code is None else f"ended with {facts.exit_code}"
         return f"{evidence.title}: the process of {service} {ended}, expected exit code {exit_code}{log}"
+    if evidence.response is None:
+        # A process that dies of the request answers nothing, and that was expected then.
+        return f"{evidence.title} gave no answer: {evidence.problem}{log}" if exit_code is None else None
+    if status is not None and evidence.response.status != status:
+        answer = f"{evidence.title} answered {evidence.response.status}, expected {status}"
+        return f"{answer}: {evidence.response.text[:500]}{log}"
     return None
 
 
 def _is_whole_run(config: pytest.Config) -> bool:
     named = [Path(config.invocation_params.dir, argument.split("::")[0]) for argument in config.args]
-    narrowed = config.stash.get(_NARROWED, False) or config.getoption("lf", default=False)
+    # Only workers deselect under xdist, so the options are asked as well.
+    chosen = any(config.getoption(option, default=None) for option in ("lf", "keyword", "markexpr", "deselect"))
+    narrowed = config.stash.get(_NARROWED, False) or chosen
     return not narrowed and all(path.is_dir() for path in named)

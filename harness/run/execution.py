@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import Counter
@@ -12,14 +13,17 @@ from pathlib import Path
 
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
+from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet
+from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
 from harness.run.gathering import Gathering, TraceBook
+from harness.run.harvest import Harvest
 from harness.run.manifest import fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
-from harness.verify.checks.registry import RunSubject, judge_run
+from harness.verify.checks.registry import Allowance, RunSubject, judge_run
 from harness.verify.evidence import Evidence
 from harness.verify.settings import CheckSettings
 
@@ -44,12 +48,13 @@ class Execution:
 
     Args:
         spec: the fleet.
-        directory: where logs are written.
+        directory: where logs are written; removed at the end of a run, unless the fleet did not start.
         settings: what the project configured of the checks.
     """
 
     def __init__(self, spec: FleetSpec, directory: Path, settings: CheckSettings | None = None) -> None:
         self._spec = spec
+        self._directory = directory
         self._settings = settings or CheckSettings()
         self._secrets = environment_secrets(spec)
         self._canaries: list[tuple[str, str]] = []
@@ -57,6 +62,9 @@ class Execution:
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
         self._book = TraceBook(self._collector.inbox)
         self._lock = threading.Lock()
+        self._reviving = threading.Lock()
+        self._allowed: set[tuple[str, str]] = set()
+        self._died: list[tuple[str, int]] = []
         self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
         self._ready: Future[None] | None = None
         self._gatherings: dict[str, Future[Gathering]] = {}
@@ -91,6 +99,7 @@ class Execution:
             for scenario in sorted(scenarios, key=lambda scenario: not scenario.isolated):
                 if scenario.key not in self._scenarios:
                     self._scenarios[scenario.key] = scenario
+                    self._allowed.update(scenario.allowed)
                     self._gatherings[scenario.key] = self._pool.submit(self._run, scenario)
 
     def evidence(self, key: str) -> Evidence:
@@ -144,12 +153,29 @@ class Execution:
     def stop(self) -> RunSummary:
         """End everything, in whatever state it is, and say what was verified."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for name in self._fleet.instances:
+            self._note_death(name)
         # First of all, because a start that is under way ends by it. What the services send at their end counts too.
         self._fleet.stop()
         self._pool.shutdown(wait=True)
         summary = self._summary(self._failure())
         self._collector.stop()
+        if summary.failure is None:
+            shutil.rmtree(self._directory, ignore_errors=True)
         return summary
+
+    def harvest(self) -> Harvest:
+        """Everything that was gathered until now; scenarios that are still under way, or failed, are left out."""
+        finished = {
+            key: gathering.result().evidence
+            for key, gathering in list(self._gatherings.items())
+            if gathering.done() and not gathering.cancelled() and gathering.exception() is None
+        }
+        return Harvest(
+            gathered=tuple((self._scenarios[key], evidence) for key, evidence in finished.items()),
+            seen=self._all_that_arrived(),
+            withheld=frozenset(self._secrets),
+        )
 
     def _start(self) -> None:
         started = time.perf_counter()
@@ -168,9 +194,11 @@ class Execution:
     def _run(self, scenario: Scenario) -> Gathering:
         assert self._ready is not None  # noqa: S101 - begin and trigger set it before they submit
         self._ready.result()
-        if scenario.trigger.service not in self._spec.services:
-            known = ", ".join(self._spec.services)
-            raise InvalidScenario(f"{scenario.trigger.title}: no such service; the fleet has: {known}")
+        for name in filter(None, (scenario.trigger.service, scenario.trigger.via)):
+            if name not in self._spec.services:
+                guess = did_you_mean(name, self._spec.services)
+                raise InvalidScenario(f"{scenario.trigger.title}: the fleet has no service {name!r}.{guess}")
+        self._revive(scenario)
         self._endpoints_triggered.add(scenario.trigger.endpoint)
         marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
         self._canaries += marks.secrets.items()
@@ -183,6 +211,25 @@ class Execution:
         self._durations[scenario.key] = (scenario.trigger.title, self._last_capture - started)
         return gathering
 
+    def _revive(self, scenario: Scenario) -> None:
+        """Start services again that have died of an earlier request, so that this scenario is not judged by that."""
+        if scenario.isolated:
+            return
+        for name in {scenario.trigger.service, scenario.trigger.via or self._spec.entry or scenario.trigger.service}:
+            with self._reviving:
+                self._note_death(name)
+                try:
+                    self._fleet.revive(name)
+                except StartFailure as problem:
+                    raise InvalidScenario(
+                        f"{name} died of an earlier request and is not up again: {problem}"
+                    ) from problem
+
+    def _note_death(self, name: str) -> None:
+        code = self._fleet.instances[name].exit_code
+        if code is not None:
+            self._died.append((name, code))
+
     def _failure(self) -> str | None:
         if self._ready is None or not self._ready.done() or self._ready.cancelled():
             return None
@@ -192,6 +239,7 @@ class Execution:
     def _summary(self, failure: str | None) -> RunSummary:
         seen = self._all_that_arrived()
         items = Counter(kind for arrival in seen.arrivals for kind in _kinds(arrival))
+        verdict = judge_run(seen, [Allowance(*allowed) for allowed in sorted(self._allowed)])
         slowest_title, slowest = max(self._durations.values(), key=lambda entry: entry[1], default=("", 0.0))
         return RunSummary(
             scenarios=len(self._scenarios),
@@ -206,12 +254,13 @@ class Execution:
             ),
             # A browser asks any server for its icon; only what was posted is telemetry that got lost.
             refusals=tuple(str(refusal) for refusal in seen.refusals if refusal.method == "POST"),
-            findings=judge_run(seen).findings,
+            findings=verdict.findings,
+            allowed=tuple(f"{finding} -- {reason}" for finding, reason in verdict.allowed),
+            died=tuple(self._died) if failure is None else (),
             timing=Timing(
                 fleet_start=self._fleet_start,
                 slowest=slowest,
                 slowest_title=slowest_title,
-                one_after_another=sum(duration for _, duration in self._durations.values()),
                 all_scenarios=max(0.0, self._last_capture - self._first_trigger),
             ),
             failure=failure,

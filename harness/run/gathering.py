@@ -135,7 +135,7 @@ class Gathering:
             try:
                 url = self._base_url(view, entry)
                 self._response = send(self._scenario.trigger, url, self._trace, self._marks.headers)
-            except requests.RequestException as problem:
+            except (requests.RequestException, ValueError) as problem:
                 self._problem = f"{type(problem).__name__}: {problem}"
             if self._scenario.exit_code is not None:
                 view.instances[self._scenario.trigger.service].wait_exit(EXIT_TIMEOUT)
@@ -174,6 +174,7 @@ class Gathering:
                 for name, instance in view.instances.items()
             },
             services_by_project=projects,
+            exit_expected=self._scenario.exit_code is not None,
             marker=self._marks.marker,
             secrets={**self._marks.secrets, **self._secrets},
             sampling_context=announced_context(self._scenario.trigger, self._trace),

@@ -76,27 +76,30 @@ def _line(view: View) -> list[str | tuple[str, str]]:
         case ErrorEvent():
             kind = "message" if view.is_message else "error"
             handled = {True: "handled", False: "unhandled", None: ""}[view.handled]
-            return [(f"{kind:<10}", "red"), f"{view.title}  {view.level} {handled}  trace {view.trace_id}"]
+            return [(f"{kind:<12}", "red"), f"{view.title}  {view.level} {handled}  trace {view.trace_id}"]
         case Span():
             duration = "" if view.duration_ms is None else f"{view.duration_ms:.0f} ms"
             return [
-                (f"{view.form[:10]:<11}", "cyan"),
+                (f"{view.form:<12}", "cyan"),
                 f"{view.op or '-'}  {view.name}  {duration}  trace {view.trace_id}",
             ]
         case Log():
-            return [(f"{'log':<11}", "blue"), f"{view.level}  {view.body}"]
+            return [(f"{'log':<12}", "blue"), f"{view.level}  {view.body}"]
         case Metric():
-            return [(f"{'metric':<11}", "blue"), f"{view.type} {view.name} = {view.value}"]
+            return [(f"{'metric':<12}", "blue"), f"{view.type} {view.name} = {view.value}"]
         case Session():
-            return [(f"{'session':<11}", "magenta"), f"{view.status or 'aggregate'}  {view.release}"]
+            return [(f"{'session':<12}", "magenta"), f"{view.status or 'aggregate'}  {view.release}"]
         case Profile():
-            return [(f"{'profile':<11}", "green"), f"{view.sample_count} samples  {view.transaction or ''}"]
+            return [(f"{'profile':<12}", "green"), f"{view.sample_count} samples  {view.transaction or ''}"]
         case Attachment():
-            return [(f"{'attachment':<11}", "green"), f"{view.filename}  {len(view.payload)} bytes"]
+            return [(f"{'attachment':<12}", "green"), f"{view.filename}  {len(view.payload)} bytes"]
         case ClientReport():
-            dropped = ", ".join(f"{each.quantity} x {each.category} ({each.reason})" for each in view.discarded)
-            return [(f"{'report':<11}", "yellow"), f"the SDK dropped {dropped}"]
+            dropped = (
+                ", ".join(f"{each.quantity} x {each.category} ({each.reason})" for each in view.discarded)
+                or "nothing"
+            )
+            return [(f"{'report':<12}", "yellow"), f"the SDK dropped {dropped}"]
         case Unread():
-            return [(f"{view.type[:10]:<11}", "yellow"), view.reason]
+            return [(f"{view.type[:11]:<12}", "yellow"), view.reason]
         case _:
-            return [(f"{type(view).__name__.lower()[:10]:<11}", "green"), str(getattr(view, "payload", ""))[:120]]
+            return [(f"{type(view).__name__.lower()[:11]:<12}", "green"), str(getattr(view, "payload", ""))[:120]]

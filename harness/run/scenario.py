@@ -67,6 +67,8 @@ class Scenario:
         status: expected HTTP status; None to accept any.
         isolated: give it an instance of its service of its own, because it kills, blocks or changes it.
         exit_code: the exit code with which the service's process is expected to end.
+        allowed: code and reason of every finding that the test allows; those of checks over the whole run are allowed
+            for the run, because a run that has this scenario has what it demonstrates.
     """
 
     key: str
@@ -74,6 +76,7 @@ class Scenario:
     status: int | None = 200
     isolated: bool = False
     exit_code: int | None = None
+    allowed: tuple[tuple[str, str], ...] = ()
 
 
 def make_trigger(service: str, endpoint: str, **options: Any) -> Trigger:

@@ -43,7 +43,6 @@ class Timing:
     fleet_start: float = 0.0
     slowest: float = 0.0
     slowest_title: str = ""
-    one_after_another: float = 0.0
     all_scenarios: float = 0.0
 
 
@@ -59,6 +58,8 @@ class RunSummary:
     lost: tuple[LostTrace, ...] = ()
     refusals: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    allowed: tuple[str, ...] = ()
+    died: tuple[tuple[str, int], ...] = ()
     timing: Timing = Timing()
     failure: str | None = None
 

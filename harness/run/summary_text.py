@@ -34,6 +34,9 @@ def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequ
     if summary.refusals:
         yield f"refused     {len(summary.refusals)} requests that Sentry would refuse too:", {"red": True}
         yield from ((f"  {refusal}", {}) for refusal in summary.refusals[:10])
+    if summary.died:
+        yield "Services that died although no scenario expects it, which fails the run:", {"red": True, "bold": True}
+        yield from ((f"  {name} ended with exit code {code}", {"red": True}) for name, code in summary.died)
     if summary.errors:
         yield f"Checks over the whole run failed it ({len(summary.errors)}):", {"red": True, "bold": True}
         yield from ((f"  {finding}", {"red": True}) for finding in summary.errors)
@@ -41,13 +44,13 @@ def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequ
     if warnings:
         yield f"warnings    {warnings.total()} findings that fail nothing:", {"yellow": True}
         yield from ((f"  {count} x {warning}", {"yellow": True}) for warning, count in warnings.most_common())
-    if allowed:
-        yield f"allowed     {len(allowed)} findings:", {}
-        yield from ((f"  {finding}", {}) for finding in allowed)
+    accepted = Counter([*allowed, *summary.allowed])
+    if accepted:
+        yield f"allowed     {accepted.total()} findings:", {}
+        yield from ((f"  {count} x {finding}", {}) for finding, count in accepted.most_common())
     timing = summary.timing
     yield f"time        fleet start {timing.fleet_start:.1f} s, then all scenarios {timing.all_scenarios:.1f} s", {}
     yield f"            slowest scenario {timing.slowest:.1f} s: {timing.slowest_title}", {}
-    yield f"            one after another they would take {timing.one_after_another:.1f} s", {}
 
 
 def _coverage(summary: RunSummary) -> Iterator[Line]:

@@ -67,7 +67,8 @@ def explain(
     else:
         lines += [f"{evidence.title}: {wanted} expected, but none arrived."]
         lines += [
-            f"Likely cause: {cause}" for cause in likely_causes(evidence, kind, criteria, everything, outside, trace)
+            f"Likely cause: {cause}"
+            for cause in likely_causes(evidence, kind, criteria, everything, inside, outside, trace)
         ]
     lines += ["", *_situation(evidence, criteria, inside, outside, trace)]
     return "\n".join(lines)
@@ -78,6 +79,7 @@ def likely_causes(
     kind: str,
     criteria: Mapping[str, Any],
     everything: Sequence[Any],
+    inside: Telemetry,
     outside: Telemetry,
     trace: Trace,
 ) -> list[str]:
@@ -87,6 +89,7 @@ def likely_causes(
     causes = [
         *_of_response(evidence),
         *_of_near_misses(everything, criteria),
+        *_of_other_kind(kind, inside),
         *_of_sdk_state(facts),
         *_of_lost_trace(service, outside, evidence, trace),
         *_of_discards(facts, kind, outside),
@@ -132,6 +135,8 @@ def _wanted(kind: str, criteria: Mapping[str, Any]) -> str:
 
 
 def _of_response(evidence: Evidence) -> Iterator[str]:
+    if evidence.trace_id is None:
+        return
     if evidence.response is None:
         yield f"the request itself failed: {evidence.problem or 'it was never sent'}"
     elif evidence.response.status == 404:
@@ -150,6 +155,15 @@ def _of_near_misses(everything: Sequence[Any], criteria: Mapping[str, Any]) -> I
             yield f"one arrived that differs: {said}."
 
 
+def _of_other_kind(kind: str, inside: Telemetry) -> Iterator[str]:
+    messages = [event for event in inside.events if event.is_message]
+    errors = [event for event in inside.events if not event.is_message]
+    if kind == "errors" and messages and not errors:
+        yield f"a message arrived, not an error: {one_line(messages[0].title)!r}; see `capture.message()`."
+    if kind == "messages" and errors and not messages:
+        yield f"an error arrived, not a message: {one_line(errors[0].title)!r}; see `capture.error()`."
+
+
 def _of_sdk_state(facts: ServiceFacts) -> Iterator[str]:
     if facts.state in _SDK_STATES:
         yield f"{facts.name} {_SDK_STATES[facts.state]}"
@@ -165,7 +179,7 @@ def _of_lost_trace(service: str, outside: Telemetry, evidence: Evidence, trace: 
     strays = [item for item in sent if speaks_of(item, path)] or [
         item for item in sent if isinstance(item, ErrorEvent)
     ]
-    if not strays:
+    if not strays or evidence.trace_id is None:
         return
     example = strays[0].title if isinstance(strays[0], ErrorEvent) else strays[0].name
     reached = trace.services

@@ -92,6 +92,7 @@ class Evidence:
         orphans: envelopes that the services sent meanwhile without a trace or in a trace that no scenario started.
         services: facts by service name.
         services_by_project: service names by the project id of their DSN.
+        exit_expected: whether the service's process was to end by the request, maybe without an answer.
         marker: an id of this scenario alone, sent as ``X-Request-Id``.
         secrets: what must not reach Sentry, by a name for it: credentials that the trigger sent, secrets in the
             services' environment.
@@ -109,6 +110,7 @@ class Evidence:
     orphans: tuple[Arrival, ...] = field(default=(), repr=False)
     services: Mapping[str, ServiceFacts] = field(default_factory=dict, repr=False)
     services_by_project: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exit_expected: bool = False
     marker: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     sampling_context: DynamicSamplingContext | None = None

@@ -20,6 +20,12 @@ def response_consistent(subject: Subject) -> Iterator[Finding]:
     capture = subject.capture
     response = capture.evidence.response
     if response is None:
+        if capture.evidence.problem is not None and not capture.evidence.exit_expected:
+            yield Finding(
+                code="response-consistent.no-answer",
+                message=f"the request got no answer: {capture.evidence.problem}. What is missing then proves nothing",
+                service=capture.evidence.target,
+            )
         return
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         yield from _unreported(capture, response.status)
