@@ -23,6 +23,8 @@ PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 NODE_PROJECTS = [ROOT / "services" / "payment"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = (20, 19)
 
@@ -97,6 +99,18 @@ def set_up_node(project: Path) -> None:
     stamp.write_text(wanted)
 
 
+def set_up_browser() -> None:
+    """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        print("No Chromium found: the tests that look at the report in a browser are skipped.", flush=True)
+        return
+    print("Setting up Chromium ...", flush=True)
+    run("apt-get", "update")
+    run("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
+
+
 def set_up() -> None:
     """Install everything that is missing or out of date."""
     require_interpreters()
@@ -149,6 +163,7 @@ def main() -> int:
         case "verify":
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
+            set_up_browser()
             return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
         case "lint":
             return lint()
