@@ -21,6 +21,8 @@ VERSION_KEYS = frozenset({"build", "kernel_version", "raw_description", "version
 # The SDK adds the place in the source to a span only if it was slow.
 SLOW_SPAN_ATTRIBUTES = ("code.",)
 
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
+
 Shape = dict[str, Any]
 
 
@@ -96,7 +98,7 @@ def _event(event: ErrorEvent, trace: Trace, rules: Placeholders) -> Shape:
 
 
 def _exception(exception: ExceptionValue) -> Shape:
-    frames = [_frame(frame) for frame in exception.frames if frame.in_app]
+    frames = [_frame(frame) for frame in exception.frames if frame.in_app and not _is_comprehension(frame)]
     return _without_empty(
         {
             "type": exception.type,
@@ -111,6 +113,11 @@ def _exception(exception: ExceptionValue) -> Shape:
 
 def _frame(frame: Frame) -> str:
     return f"{frame.module or frame.filename}: {frame.function}"
+
+
+def _is_comprehension(frame: Frame) -> bool:
+    # Since Python 3.12 (PEP 709) comprehensions have no frame of their own; the baseline holds for older ones too.
+    return (frame.function or "").rpartition(".")[2] in _COMPREHENSIONS
 
 
 def _without_recursion(frames: list[str]) -> list[str]:
@@ -136,7 +143,8 @@ def _breadcrumb(crumb: Breadcrumb) -> Shape:
 
 def _context(name: str, context: Any) -> Any:
     if name in MACHINE_CONTEXTS:
-        return type_only(context)
+        # Which of its figures a machine can tell is a matter of the machine too.
+        return "<machine>"
     if name == "response":
         return context
     return {

@@ -53,7 +53,7 @@ def test_an_event_is_told_with_everything_that_matters() -> None:
             "span": "game http.server GET /spin",
             "tags": {"shop": "a", "round": "<rnd-1>"},
             "user": {"id": "alice"},
-            "contexts": {"memory": {"rss_mb": "<number>", "names": "<list>"}, "os": {"name": "<text>"}},
+            "contexts": {"memory": {"rss_mb": "<number>", "names": "<list>"}, "os": "<machine>"},
             "breadcrumbs": [{"category": "open", "message": "opened", "data": {"cents": "<number>"}}],
             "fingerprint": ["{{ default }}", "round"],
             "request": {"url": "http://<game>/spin", "method": "GET", "headers": ["host"], "data": "<text>"},
@@ -166,3 +166,12 @@ def test_versions_are_kept_apart() -> None:
     assert versions(capture) == {"game": {"sentry.python": "2.75.0", "CPython": "3.11.7"}}
     newer = captured(crash(sdk={**sdk, "version": "2.76.0"}, contexts={"runtime": {**runtime, "version": "3.12.1"}}))
     assert normalise(capture) == normalise(newer)
+
+
+def test_comprehensions_have_a_frame_only_before_python_3_12() -> None:
+    frames = [
+        {"module": "m", "function": name, "in_app": True} for name in ("parse", "<dictcomp>", "port", "a.<listcomp>")
+    ]
+    exception = {"type": "E", "stacktrace": {"frames": frames}}
+    shape = normalise(captured(envelope(json_item("event", {"exception": {"values": [exception]}}))))
+    assert shape["events"][0]["exceptions"][0]["frames"] == ["m: parse", "m: port"]
