@@ -17,7 +17,7 @@ from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet
 from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
-from harness.run.gathering import Gathering, TraceBook
+from harness.run.gathering import Gathering, TraceBook, entry_of
 from harness.run.harvest import Harvest
 from harness.run.manifest import fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
@@ -93,8 +93,7 @@ class Execution:
         """
         with self._lock:
             self._coverage_is_enforced = self._coverage_is_enforced and complete
-            if self._ready is None:
-                self._ready = self._pool.submit(self._start)
+            self._bring_up()
             # Those that need instances of their own take longest: they go first.
             for scenario in sorted(scenarios, key=lambda scenario: not scenario.isolated):
                 if scenario.key not in self._scenarios:
@@ -124,8 +123,7 @@ class Execution:
         """Send requests from within a test, all at once; gives a key for the evidence of each."""
         keys = []
         with self._lock:
-            if self._ready is None:
-                self._ready = self._pool.submit(self._start)
+            self._bring_up()
             for trigger in triggers:
                 key = f"{trigger.title} #{len(self._scenarios) + 1}"
                 self._scenarios[key] = Scenario(key, trigger, status=None)
@@ -140,9 +138,8 @@ class Execution:
             FleetFailure: the fleet did not start.
         """
         with self._lock:
-            if self._ready is None:
-                self._ready = self._pool.submit(self._start)
-        self._ready.result()
+            ready = self._bring_up()
+        ready.result()
         return {
             name: ServiceAddress(
                 name, instance.url, str(instance.dsn), instance.spec.release, self._spec.sentry_environment
@@ -176,6 +173,12 @@ class Execution:
             seen=self._all_that_arrived(),
             withheld=frozenset(self._secrets),
         )
+
+    def _bring_up(self) -> Future[None]:
+        """Start collector and fleet in the background if that has not been done; the lock is held."""
+        if self._ready is None:
+            self._ready = self._pool.submit(self._start)
+        return self._ready
 
     def _start(self) -> None:
         started = time.perf_counter()
@@ -215,7 +218,7 @@ class Execution:
         """Start services again that have died of an earlier request, so that this scenario is not judged by that."""
         if scenario.isolated:
             return
-        for name in {scenario.trigger.service, scenario.trigger.via or self._spec.entry or scenario.trigger.service}:
+        for name in {scenario.trigger.service, entry_of(scenario.trigger, self._spec)}:
             with self._reviving:
                 self._note_death(name)
                 try:

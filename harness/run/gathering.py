@@ -20,7 +20,7 @@ from harness.fleet.process import ServiceInstance
 from harness.fleet.spec import FleetSpec
 from harness.run.marking import Marks
 from harness.run.requesting import announced_context, send
-from harness.run.scenario import Scenario
+from harness.run.scenario import Scenario, Trigger
 from harness.run.settling import settle
 from harness.telemetry.routing import trace_ids
 from harness.verify.evidence import Evidence, Response, ServiceFacts
@@ -79,6 +79,11 @@ class TraceBook:
                 self._orphans.append(arrival)
 
 
+def entry_of(trigger: Trigger, spec: FleetSpec) -> str:
+    """The service that a trigger is sent to: the way it names, else the fleet's entry, else the target itself."""
+    return trigger.via or spec.entry or trigger.service
+
+
 class Gathering:
     """The evidence of one scenario, and the means to look again.
 
@@ -113,6 +118,9 @@ class Gathering:
         self._trace = book.new()
         self._response: Response | None = None
         self._problem: str | None = None
+        self._entry = entry_of(scenario.trigger, spec)
+        self._since = 0
+        self._started_at = 0.0
         self._evidence: Evidence | None = None
 
     @property
@@ -129,33 +137,31 @@ class Gathering:
     def run(self) -> None:
         """Trigger the endpoint, wait until nothing more can come, and record what came."""
         with self._instances() as view:
-            since = len(self._collector.inbox)
-            started_at = time.time()
-            entry = self._entry()
+            self._since = len(self._collector.inbox)
+            self._started_at = time.time()
             try:
-                url = self._base_url(view, entry)
+                url = self._base_url(view)
                 self._response = send(self._scenario.trigger, url, self._trace, self._marks.headers)
             except (requests.RequestException, ValueError) as problem:
                 self._problem = f"{type(problem).__name__}: {problem}"
             if self._scenario.exit_code is not None:
                 view.instances[self._scenario.trigger.service].wait_exit(EXIT_TIMEOUT)
-            self._look(view, since, started_at, entry)
+            self._look(view)
 
     def refresh(self) -> Evidence:
         """Look again after another flush barrier; a scenario on instances of its own is final, they are gone."""
         if not self._scenario.isolated:
-            self._look(self._fleet, self._since, self._started_at, self._entry())
+            self._look(self._fleet)
         return self.evidence
 
-    def _look(self, view: FleetView, since: int, started_at: float, entry: str) -> None:
-        self._since, self._started_at = since, started_at
+    def _look(self, view: FleetView) -> None:
         netlocs = {urlsplit(instance.url).netloc: name for name, instance in view.instances.items()}
         reports = settle(
             self._trace.trace_id,
             self._trace.parent_span_id,
             view,
             self._collector.inbox,
-            entry=entry,
+            entry=self._entry,
             netlocs=netlocs,
         )
         projects = {instance.dsn.project_id: name for name, instance in view.instances.items()}
@@ -164,14 +170,13 @@ class Gathering:
             target=self._scenario.trigger.service,
             trace_id=self._trace.trace_id,
             span_id=self._trace.parent_span_id,
-            entry=entry,
+            entry=self._entry,
             response=self._response,
             problem=self._problem,
             arrivals=tuple(self._collector.inbox.for_trace(self._trace.trace_id)),
-            orphans=tuple(self._orphans(projects, since)),
+            orphans=tuple(self._orphans(projects)),
             services={
-                name: self._facts(name, instance, reports.get(name), started_at)
-                for name, instance in view.instances.items()
+                name: self._facts(name, instance, reports.get(name)) for name, instance in view.instances.items()
             },
             services_by_project=projects,
             exit_expected=self._scenario.exit_code is not None,
@@ -188,20 +193,15 @@ class Gathering:
         with self._fleet.isolated(self._scenario.trigger.service) as view:
             yield view
 
-    def _entry(self) -> str:
-        return self._scenario.trigger.via or self._spec.entry or self._scenario.trigger.service
-
-    def _base_url(self, view: FleetView, entry: str) -> str:
-        url = view.instances[entry].url
+    def _base_url(self, view: FleetView) -> str:
+        url = view.instances[self._entry].url
         target = self._spec.services[self._scenario.trigger.service]
-        return url if entry == target.name else url + (target.route or "")
+        return url if self._entry == target.name else url + (target.route or "")
 
-    def _orphans(self, projects: Mapping[str, str], since: int) -> Iterator[Arrival]:
-        return (arrival for arrival in self._book.orphans(since) if arrival.project_id in projects)
+    def _orphans(self, projects: Mapping[str, str]) -> Iterator[Arrival]:
+        return (arrival for arrival in self._book.orphans(self._since) if arrival.project_id in projects)
 
-    def _facts(
-        self, name: str, instance: ServiceInstance, report: FlushReport | None, started_at: float
-    ) -> ServiceFacts:
+    def _facts(self, name: str, instance: ServiceInstance, report: FlushReport | None) -> ServiceFacts:
         return ServiceFacts(
             name=name,
             state=report.state if report else "unknown",
@@ -215,11 +215,13 @@ class Gathering:
             refusals=tuple(
                 str(refusal)
                 for refusal in self._collector.refusals
-                if refusal.service == instance.name and refusal.received_at >= started_at
+                if refusal.service == instance.name and refusal.received_at >= self._started_at
             ),
             log_tail=instance.log_tail(),
             resources=tuple(
-                sample for sample in self._fleet.resources(instance.name) if sample.at >= started_at - RESOURCE_LEAD
+                sample
+                for sample in self._fleet.resources(instance.name)
+                if sample.at >= self._started_at - RESOURCE_LEAD
             ),
         )
 
