@@ -1,4 +1,4 @@
-"""The command line: `sentry-harness collect` and `sentry-harness up`."""
+"""The command line: ``sentry-harness``, its commands and their options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,25 +17,42 @@ from rich.console import Console
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
+from harness.report.comparing import judge_against
+from harness.report.judging import judge_again
+from harness.report.merging import merge
+from harness.report.reading import read_report
+from harness.report.report import Report
+from harness.report.terminal import record_lines
+from harness.report.writing import append_step_summary, write_report
+from harness.run.configuration import load_baseline_settings, load_check_settings
 from harness.run.live_view import print_arrivals, print_fleet
+from harness.verify.baseline.settings import read_baseline_settings
+from harness.verify.checks.registry import check_options
+from harness.verify.settings import read_check_settings
+
+_BAD_RUN, _NO_RESULT = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives its exit code: 0 after a clean end, 1 when something is wrong."""
+    """Run a command; gives its exit code.
+
+    0 after a clean end and for a good run; 1 for a bad one; 2 when there is no result, because of what was given.
+    """
     options = _parser().parse_args(arguments)
     # A pipe has no width; what goes there is to be copied or searched, not wrapped.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
     # A clean end is the same for Ctrl-C and for whoever sends SIGTERM.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        command = _collect if options.command == "collect" else _up
-        command(options, console)
+        code: int = options.run(options, console)
     except KeyboardInterrupt:
         console.print("Stopped.")
+        # For what runs until it is told to end this is a clean end; a verdict that did not come is no good one.
+        return 0 if options.run in (_collect, _up) else _NO_RESULT
     except (RuntimeError, ValueError, OSError) as problem:
         print(f"sentry-harness {options.command}: {problem}", file=sys.stderr)
-        return 1
-    return 0
+        return _NO_RESULT
+    return code
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -45,15 +63,62 @@ def _interrupt(*_: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sentry-harness", description="Would Sentry really tell us?")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
     collect = commands.add_parser(
         "collect", help="run a fake Sentry that shows what it receives", description="Run a fake Sentry by itself."
     )
     collect.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     collect.add_argument("--port", type=_port, default=0, help="port to listen on (default: a free one)")
+    collect.set_defaults(run=_collect)
+
     up = commands.add_parser(
         "up", help="run the fleet with its collector", description="Run the fleet with its collector, to try by hand."
     )
     up.add_argument("--config", type=Path, default=Path("harness.toml"), help="configuration (default: %(default)s)")
+    up.set_defaults(run=_up)
+
+    verify = commands.add_parser(
+        "verify",
+        help="judge a report again, without any service",
+        description="Repeat all checks and baselines over what a report holds. Exit code 1 when something is wrong.",
+    )
+    verify.add_argument("of", type=Path, metavar="REPORT", help="the report's directory")
+    verify.add_argument("--config", type=Path, help="settings from this harness.toml, not the run's own")
+    verify.add_argument("--root", type=Path, default=Path(), help="the checkout with the baselines (default: here)")
+    verify.add_argument("--no-baselines", action="store_true", help="repeat the checks only")
+    verify.set_defaults(run=_verify)
+
+    diff = commands.add_parser(
+        "diff",
+        help="hold a run against another one",
+        description="Say what a run has lost, changed and gained since another one. Exit code 1 on a regression.",
+    )
+    diff.add_argument("reference", type=Path, metavar="REFERENCE", help="report of the run to hold it against")
+    diff.add_argument("of", type=Path, metavar="REPORT", help="report of the run in question")
+    diff.add_argument(
+        "--accept-baselines",
+        action="store_true",
+        help="what agrees with the baselines the run was held against is no regression, nor is a test that is gone",
+    )
+    diff.set_defaults(run=_diff)
+
+    merging = commands.add_parser(
+        "merge",
+        help="make one report of several",
+        description="Make one report of those of a run's shards. Exit code 1 when the whole run was not good.",
+    )
+    merging.add_argument("of", type=Path, nargs="+", metavar="REPORT", help="the shards' reports, in any order")
+    merging.add_argument("--complete", action="store_true", help="fail for endpoints that no shard triggers")
+    merging.set_defaults(run=_merge)
+
+    for command in (verify, diff, merging):
+        command.add_argument(
+            "--report",
+            type=Path,
+            required=command is merging,
+            metavar="DIRECTORY",
+            help="write the result as a report of its own",
+        )
     return parser
 
 
@@ -64,14 +129,15 @@ def _port(text: str) -> int:
     return port
 
 
-def _collect(options: argparse.Namespace, console: Console) -> None:
+def _collect(options: argparse.Namespace, console: Console) -> int:
     with Collector(host=options.host, port=options.port, open=True) as collector:
         console.print(f"Collecting. DSN: {collector.register('collect')}", soft_wrap=True)
         console.print("Any other project and key is accepted too. Ctrl-C ends it.")
         print_arrivals(collector, console)
+    return 0
 
 
-def _up(options: argparse.Namespace, console: Console) -> None:
+def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
     with ExitStack() as running:
         collector = running.enter_context(Collector())
@@ -81,6 +147,44 @@ def _up(options: argparse.Namespace, console: Console) -> None:
         running.enter_context(fleet)
         print_fleet(spec, fleet, console)
         print_arrivals(collector, console)
+    return 0
+
+
+def _verify(options: argparse.Namespace, console: Console) -> int:
+    report = read_report(options.of)
+    recorded = report.record.settings
+    checks = (
+        load_check_settings(options.config)
+        if options.config
+        else read_check_settings(recorded["checks"], check_options())
+    )
+    baseline = (
+        load_baseline_settings(options.config) if options.config else read_baseline_settings(recorded["baseline"])
+    )
+    if options.no_baselines:
+        baseline = replace(baseline, enabled=False)
+    record = judge_again(report, checks, baseline, options.root)
+    return _result(replace(report, record=record), options, console)
+
+
+def _diff(options: argparse.Namespace, console: Console) -> int:
+    report = read_report(options.of)
+    record = judge_against(read_report(options.reference), report, accept_baselines=options.accept_baselines)
+    append_step_summary(record)
+    return _result(replace(report, record=record), options, console)
+
+
+def _merge(options: argparse.Namespace, console: Console) -> int:
+    return _result(merge([read_report(each) for each in options.of], complete=options.complete), options, console)
+
+
+def _result(report: Report, options: argparse.Namespace, console: Console) -> int:
+    for line in record_lines(report.record):
+        console.print(line, soft_wrap=True)
+    if options.report is not None:
+        write_report(report, options.report)
+        console.print(f"report      {options.report.absolute() / 'index.html'}", soft_wrap=True)
+    return 0 if report.record.passed else _BAD_RUN
 
 
 if __name__ == "__main__":

@@ -11,16 +11,17 @@ from typing import Any, NoReturn
 
 import pytest
 
-from harness.fixtures.baseline import UPDATE_OPTION, baseline_lines, baseline_problem
+from harness.fixtures.baseline import UPDATE_OPTION, baseline_lines, baseline_problem, baseline_settings
 from harness.fixtures.capture import capture, sentry_capture, trigger
-from harness.fixtures.checking import failing_findings, findings_text, noted_findings
+from harness.fixtures.checking import failing_findings, noted_findings
 from harness.fixtures.comparison import explain_comparison
 from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
 from harness.fixtures.fleet import collector, fleet
-from harness.fixtures.reporting import keep_results, report_lines, save_report
+from harness.fixtures.reporting import JUDGED, keep_results, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
+from harness.verify.finding import findings_text
 
 __all__ = ["capture", "collector", "fleet", "sentry_capture", "trigger"]
 
@@ -109,6 +110,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     findings = failing_findings(pyfuncitem)
     difference = baseline_problem(pyfuncitem, passed=not findings)
     if problems := [*([findings_text(findings)] if findings else []), *([difference] if difference else [])]:
+        pyfuncitem.user_properties.append((JUDGED, "failed"))
         pytest.fail("\n".join(problems), pytrace=False)
     return result
 
@@ -128,7 +130,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     gaps = summary.uncovered and summary.coverage_is_enforced
     if (gaps or summary.errors or summary.died) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    problem = save_report(session.config, execution, summary, exit_status=int(session.exitstatus))
+    baseline = baseline_settings(session.config)
+    problem = save_report(session.config, execution, summary, baseline, exit_status=int(session.exitstatus))
     if problem and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

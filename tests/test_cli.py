@@ -91,7 +91,7 @@ def test_a_port_in_use_is_one_clear_line(start: Start) -> None:
     port = read_until(first, r"DSN: http://\w+@127\.0\.0\.1:(\d+)/")[1]
     second = start("collect", "--port", port)
     output, _ = second.communicate(timeout=30)
-    assert second.returncode == 1
+    assert second.returncode == 2
     assert output.startswith("sentry-harness collect: ")
     assert port in output
     assert len(output.strip().splitlines()) == 1
@@ -114,7 +114,7 @@ def test_up_runs_the_fleet_and_leaves_nothing_behind(start: Start, tmp_path: Pat
 def test_up_without_a_configuration_says_what_to_write(start: Start) -> None:
     process = start("up")
     output, _ = process.communicate(timeout=30)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "harness.toml does not exist" in output
 
 
@@ -123,5 +123,5 @@ def test_up_with_a_service_that_dies_shows_its_log(start: Start, tmp_path: Path)
     (tmp_path / "harness.toml").write_text(CONFIGURATION)
     process = start("up")
     output, _ = process.communicate(timeout=30)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "no licence key" in output

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.collector.inbox import Arrival
-from harness.report.record import CaptureRecord, RunRecord, ServiceRecord, TestRecord
+from harness.report.captured import CaptureRecord, EnvelopeRecord, ServiceRecord
+from harness.report.record import RunRecord, TestRecord
 from harness.telemetry.events import ErrorEvent
-from harness.telemetry.origin import Origin
 from harness.telemetry.reading import View, read_envelope
 from harness.telemetry.signals import Log, Metric
 from harness.telemetry.spans import Span
@@ -43,9 +43,8 @@ def read_arrivals(record: RunRecord, arrivals: Iterable[Arrival]) -> Seen:
         record: the run, which knows whose project is whose.
         arrivals: what arrived.
     """
-    names = {held.project: held.service for held in record.envelopes if held.service}
     held = {arrival.number: arrival for arrival in arrivals}
-    return Seen(held, {number: _views(arrival, origin_of(arrival, names)) for number, arrival in held.items()})
+    return Seen(held, {number: _views(arrival, record.envelopes[number]) for number, arrival in held.items()})
 
 
 def test_details(
@@ -81,8 +80,11 @@ def trace_of(capture: CaptureRecord, seen: Seen) -> Trace:
     )
 
 
-def _views(arrival: Arrival, origin: Origin) -> tuple[View, ...]:
-    return () if arrival.envelope is None else tuple(read_envelope(arrival.envelope, origin))
+def _views(arrival: Arrival, about: EnvelopeRecord) -> tuple[View, ...]:
+    if arrival.envelope is None:
+        return ()
+    names = {} if about.service is None else {arrival.project_id: about.service}
+    return tuple(read_envelope(arrival.envelope, origin_of(arrival, names)))
 
 
 def _capture(capture: CaptureRecord, record: RunRecord, seen: Seen, *, with_logs: bool) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def _capture(capture: CaptureRecord, record: RunRecord, seen: Seen, *, with_logs
             if isinstance(held, Metric) and held.trace_id == capture.id
         ],
         "services": {
-            name: _service(name, service, record, with_log=with_logs) for name, service in capture.services.items()
+            name: _service(service, record, with_log=with_logs) for name, service in capture.services.items()
         },
         "envelopes": [
             _envelope(number, capture, record, seen) for number in capture.envelopes if number in seen.arrivals
@@ -174,7 +176,7 @@ def _row(span: Span, depth: int, trace: Trace, *, is_loose: bool) -> dict[str, A
     }
 
 
-def _service(name: str, service: ServiceRecord, record: RunRecord, *, with_log: bool) -> dict[str, Any]:
+def _service(service: ServiceRecord, record: RunRecord, *, with_log: bool) -> dict[str, Any]:
     first, last = service.samples
     return {
         "state": service.state,
@@ -183,7 +185,7 @@ def _service(name: str, service: ServiceRecord, record: RunRecord, *, with_log: 
         "exit_code": service.exit_code,
         "refusals": list(service.refusals),
         "log": "\n".join(record.log_lines[line] for line in service.log_tail) if with_log else "",
-        "samples": record.samples(name, service.url)[first:last],
+        "samples": [] if service.instance is None else record.resources[service.instance].samples[first:last],
     }
 
 

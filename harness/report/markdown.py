@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from harness.report.record import CaptureRecord, DifferenceRecord, FindingRecord, RunRecord, TestRecord
+from harness.report.captured import CaptureRecord
+from harness.report.record import DifferenceRecord, FindingRecord, RunRecord, TestRecord
 from harness.report.wording import first_line, headline
 
 _LISTED = 50
@@ -27,7 +28,7 @@ def summary_markdown(record: RunRecord) -> str:
         _verdict(record),
         _numbers(record),
         _failures(record.tests, captures),
-        _differences(record.tests, captures),
+        _differences(record, captures),
         _run_problems(record),
         _warnings(record),
         "Details: `index.html` in the report.",
@@ -46,7 +47,8 @@ def escaped(text: str, limit: int = 300) -> str:
 def _verdict(record: RunRecord) -> str:
     mark = "✅" if record.passed else "❌"
     failure = "" if record.failure is None else f"\n\n{_block(record.failure)}"
-    return f"## {mark} Sentry verification\n\n{headline(record)}{failure}"
+    notes = "".join(f"\n\n{escaped(note, 1000)}" for note in record.notes)
+    return f"## {mark} Sentry verification\n\n{headline(record)}{failure}{notes}"
 
 
 def _numbers(record: RunRecord) -> str:
@@ -65,9 +67,12 @@ def _numbers(record: RunRecord) -> str:
         ("Debug endpoints covered", f"{covered} of {endpoints}" if endpoints else "no manifest"),
         ("Envelopes captured", str(len(record.envelopes))),
         ("Findings", findings or "none"),
-        ("Baseline", ", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds)) or "no difference noted"),
+        (
+            f"Differences from the {record.compared_with}",
+            ", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds)) or "none",
+        ),
         ("Lost traces", str(len(record.lost))),
-        ("Refused requests", str(len(record.refusals))),
+        ("Refused requests", str(len(record.refused_telemetry))),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
@@ -84,22 +89,22 @@ def _failures(tests: Iterable[TestRecord], captures: dict[str, CaptureRecord]) -
     return "\n".join(["### Failed", "", "| scenario | test | | why |", "|---|---|---|---|", *rows, *_more(len(bad))])
 
 
-def _differences(tests: Iterable[TestRecord], captures: dict[str, CaptureRecord]) -> str:
+def _differences(record: RunRecord, captures: dict[str, CaptureRecord]) -> str:
     by_service: dict[str, list[tuple[TestRecord, DifferenceRecord]]] = {}
-    for test in tests:
+    for test in record.tests:
         for difference in test.differences:
-            service = captures[test.captures[0]].service if test.captures else "?"
+            service = captures[test.captures[0]].service if test.captures else "no longer captured"
             by_service.setdefault(service, []).append((test, difference))
     if not by_service:
         return ""
-    lines = ["### Differences from the baseline"]
+    lines = [f"### Differences from the {record.compared_with}"]
     for service, found in sorted(by_service.items()):
         kinds = Counter(difference.kind for _, difference in found)
         counted = ", ".join(f"{kinds[kind]} {kind}" for kind in ("lost", "changed", "gained") if kinds[kind])
         lines += ["", f"**{escaped(service)}**: {counted}", "", "| | scenario | path | expected | actual |"]
         lines += ["|---|---|---|---|---|"]
         lines += [
-            f"| {difference.kind} | {escaped(_title(test, captures))} | {escaped(difference.path)} | "
+            f"| {_kind(difference)} | {escaped(_title(test, captures))} | {escaped(difference.path)} | "
             f"{_value(difference.expected)} | {_value(difference.actual)} |"
             for test, difference in found[:_LISTED]
         ]
@@ -107,12 +112,16 @@ def _differences(tests: Iterable[TestRecord], captures: dict[str, CaptureRecord]
     return "\n".join(lines)
 
 
+def _kind(difference: DifferenceRecord) -> str:
+    return difference.kind if difference.accepted is None else f"{difference.kind}: {escaped(difference.accepted)}"
+
+
 def _run_problems(record: RunRecord) -> str:
     lines = [_finding(finding) for finding in record.findings if finding.fails]
     if record.coverage_is_enforced:
         lines += [f"* no scenario triggers {escaped(endpoint)}" for endpoint in record.uncovered]
     lines += [f"* {escaped(service)} died with exit code {code}" for service, code in record.died]
-    lines += [f"* refused: {escaped(refusal)}" for refusal in record.refusals[:_LISTED]]
+    lines += [f"* refused: {escaped(refusal)}" for refusal in record.refused_telemetry[:_LISTED]]
     lines += [f"* lost trace: {escaped(service)}: {escaped(title)}" for service, title, _ in record.lost[:_LISTED]]
     return "\n".join(["### The run as a whole", "", *lines]) if lines else ""
 

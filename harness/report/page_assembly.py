@@ -13,8 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from harness.collector.inbox import Arrival
+from harness.report.captured import CaptureRecord, Sample
 from harness.report.details import Seen, read_arrivals, test_details, trace_of
-from harness.report.record import CaptureRecord, RunRecord, Sample, TestRecord
+from harness.report.record import RunRecord, TestRecord
 from harness.report.wording import finding_line, first_line, headline
 
 _SCRIPTS = (
@@ -105,6 +106,8 @@ def _overview(record: RunRecord) -> dict[str, Any]:
         "passed": record.passed,
         "headline": headline(record),
         "failure": record.failure,
+        "notes": record.notes,
+        "compared_with": record.compared_with,
         "created": record.created_at,
         "harness": record.harness,
         "tests": dict(record.tests_by_outcome),
@@ -118,8 +121,8 @@ def _overview(record: RunRecord) -> dict[str, Any]:
         "enforced": record.coverage_is_enforced,
         "lost": record.lost[:_LISTED],
         "lost_total": len(record.lost),
-        "refusals": record.refusals[:_LISTED],
-        "refusals_total": len(record.refusals),
+        "refusals": record.refused_telemetry[:_LISTED],
+        "refusals_total": len(record.refused_telemetry),
         "died": record.died,
         "run_allowed": record.allowed[:_LISTED],
         "run_allowed_total": len(record.allowed),

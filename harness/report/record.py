@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SCHEMA = "sentry-verification-harness/run"
-VERSION = 1
+from harness.report.captured import CaptureRecord, EnvelopeRecord, RefusalRecord, ResourceRecord
 
-Sample = tuple[float, int, float, int]
+SCHEMA = "sentry-verification-harness/run"
+VERSION = 2
 
 
 class Outcome(StrEnum):
@@ -59,12 +59,31 @@ class FindingRecord:
 
 @dataclass(frozen=True, slots=True)
 class DifferenceRecord:
-    """What differs from the baseline: ``lost``, ``changed`` or ``gained``, at a JSON path."""
+    """What differs from the baseline: ``lost``, ``changed`` or ``gained``, at a JSON path.
+
+    Args:
+        accepted: why it is no regression all the same; None when nobody says so.
+    """
 
     kind: str
     path: str
     expected: Any = None
     actual: Any = None
+    accepted: str | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether something that was there is no longer as it was, and nobody accepts it."""
+        return self.kind != "gained" and self.accepted is None
+
+
+class BaselineState(StrEnum):
+    """What became of the comparison of a test with its baseline."""
+
+    NONE = "none"
+    COMPARED = "compared"
+    MISSING = "missing"
+    WRITTEN = "written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +96,10 @@ class TestRecord:
         line: its first line, counted from 1.
         seconds: how long it took, set-up and tear-down included.
         message: why it failed or was skipped, in pytest's words.
+        own_outcome: how it would have ended without what the checks and the baseline say.
         captures: ids of its captures, its scenario's own first.
         allowed: code and reason of everything that it allows, found or not.
+        loosened: path and reason of every place of its baseline that it loosens.
     """
 
     __test__ = False
@@ -89,121 +110,13 @@ class TestRecord:
     outcome: Outcome
     seconds: float = 0.0
     message: str = ""
+    own_outcome: Outcome = Outcome.PASSED
     captures: tuple[str, ...] = ()
     allowed: tuple[tuple[str, str], ...] = ()
+    loosened: tuple[tuple[str, str], ...] = ()
+    baseline: BaselineState = BaselineState.NONE
     findings: tuple[FindingRecord, ...] = ()
     differences: tuple[DifferenceRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseRecord:
-    """What the triggered endpoint answered; a body that is no UTF-8 text is in base64."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
-    body_encoding: str
-    elapsed_ms: float
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceRecord:
-    """What was known about a service when a capture was complete.
-
-    Args:
-        state: outcome of the flush barrier.
-        log_tail: the last lines of its output, each by its position in the run's `log_lines`.
-        samples: first and last, exclusive, of the samples of this very instance that belong to the capture.
-    """
-
-    state: str
-    sdk: str | None
-    foreign_dsn: str | None
-    url: str | None
-    exit_code: int | None
-    ever_contacted: bool
-    release: str | None
-    environment: str | None
-    refusals: tuple[str, ...]
-    log_tail: tuple[int, ...]
-    samples: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureRecord:
-    """One trigger and what came of it.
-
-    Args:
-        id: the trace that the trigger started.
-        title: the endpoint, such as ``payment GET /debug/crash``.
-        method: method and path template are what endpoint coverage counts.
-        status: the expected HTTP status; None when any is accepted.
-        exit_code: the exit code with which the service is expected to end.
-        span_id: the span that the trigger announced as parent.
-        envelopes: numbers of the envelopes that speak of the trace.
-        orphans: numbers of the first and last envelope without a scenario's trace that the capture saw; every orphan
-            of its projects in between belongs to it.
-        projects: names of the services by the project id of their DSN, of the very instances that took part.
-        marker: the ``X-Request-Id`` that the trigger sent.
-        canaries: the marked credentials that the trigger sent, by name.
-        withheld: names of further secrets that were searched for, whose values are nobody's business.
-        sampling_context: the dynamic sampling context that the trigger announced.
-    """
-
-    id: str
-    test: str
-    title: str
-    service: str
-    method: str
-    path: str
-    template: str
-    status: int | None
-    exit_code: int | None
-    isolated: bool
-    span_id: str | None
-    entry: str | None
-    response: ResponseRecord | None
-    problem: str | None
-    envelopes: tuple[int, ...]
-    orphans: tuple[int, int] | None
-    services: Mapping[str, ServiceRecord]
-    projects: Mapping[str, str]
-    marker: str | None
-    canaries: Mapping[str, str]
-    withheld: tuple[str, ...]
-    sampling_context: Mapping[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class EnvelopeRecord:
-    """One accepted request.
-
-    Args:
-        number: its position in the order of arrival, counted from 0.
-        file: where its decoded body is, relative to the report.
-        envelope: where the envelope is: the same file, or one of its own where Relay makes it of such a request;
-            None where it makes none.
-        endpoint: the ingest endpoint, ``envelope`` for nearly all.
-        wire_size: bytes of the body as it was on the wire.
-        orphan: whether it speaks of no scenario's trace.
-        items: types of its items.
-    """
-
-    number: int
-    file: str
-    envelope: str | None
-    service: str | None
-    project: str
-    public_key: str
-    endpoint: str
-    received_at: float
-    headers: tuple[tuple[str, str], ...]
-    query: str
-    content_encoding: str | None
-    wire_size: int
-    orphan: bool
-    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +129,18 @@ class CoverageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceRecord:
-    """What the system saw of one instance of a service, which its URL tells from others.
+class ExecutionRecord:
+    """One start of a fleet; a merged report has several.
 
     Args:
-        samples: time in seconds since the epoch, bytes of memory, CPU in percent (100 is one core), threads.
+        id: what tells it from all others.
+        root: pytest's root directory, on the machine where it ran.
+        traces: every trace that its triggers started, also those of attempts that were repeated.
     """
 
-    service: str
-    url: str | None
-    samples: tuple[Sample, ...]
+    id: str
+    root: str
+    traces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,15 +152,18 @@ class RunRecord:
         created_at: when the run was over, in seconds since the epoch.
         exit_status: pytest's.
         failure: why the fleet did not start.
+        notes: what a reader of the report has to know beside the verdict.
+        executions: what it consists of.
+        reference: end of the run that it is held against instead of its baselines, in seconds since the epoch.
         items: how many of each item type arrived.
         coverage_is_enforced: whether an endpoint without a scenario fails the run.
         lost: errors outside of every scenario's trace: service, title, trace id.
-        refusals: requests that the collector refused, in words.
+        refusals: requests that the collector refused.
         died: services that ended although no scenario expects it, with their exit codes; they fail the run.
         findings: findings over the run as a whole that no scenario allows.
         allowed: those that some scenario allows, in words, each with its reason.
         timing: durations in seconds, by name.
-        settings: the table ``[checks]``.
+        settings: the tables ``checks`` and ``baseline`` of ``harness.toml``.
         resources: what the system saw of each instance of each service.
         log_lines: every line of the services' output that some capture saw, once.
     """
@@ -254,11 +172,14 @@ class RunRecord:
     created_at: float
     exit_status: int
     failure: str | None
+    notes: tuple[str, ...]
+    executions: tuple[ExecutionRecord, ...]
+    reference: float | None
     items: Mapping[str, int]
     coverage: tuple[CoverageRecord, ...]
     coverage_is_enforced: bool
     lost: tuple[tuple[str, str, str | None], ...]
-    refusals: tuple[str, ...]
+    refusals: tuple[RefusalRecord, ...]
     died: tuple[tuple[str, int], ...]
     findings: tuple[FindingRecord, ...]
     allowed: tuple[str, ...]
@@ -280,13 +201,30 @@ class RunRecord:
         object.__setattr__(self, "tests_by_outcome", counted)
 
     @property
+    def compared_with(self) -> str:
+        """What the differences of its tests are differences from."""
+        return "baseline" if self.reference is None else "reference run"
+
+    @property
     def passed(self) -> bool:
         """The verdict."""
         return self.exit_status == 0
 
-    def samples(self, service: str, url: str | None) -> tuple[Sample, ...]:
-        """What the system saw of one instance."""
-        return next((held.samples for held in self.resources if (held.service, held.url) == (service, url)), ())
+    @property
+    def has_problems(self) -> bool:
+        """Whether anything in it keeps it from being a good run, whatever pytest's exit status was."""
+        return bool(
+            self.failure is not None
+            or self.died
+            or (self.uncovered and self.coverage_is_enforced)
+            or any(finding.fails for finding in self.findings)
+            or any(test.outcome.is_bad for test in self.tests)
+        )
+
+    @property
+    def refused_telemetry(self) -> tuple[str, ...]:
+        """Refused requests that meant to bring something, in words; a browser asks any server for its icon."""
+        return tuple(refusal.text for refusal in self.refusals if refusal.method == "POST")
 
     @property
     def uncovered(self) -> tuple[str, ...]:

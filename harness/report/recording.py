@@ -7,35 +7,43 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from uuid import uuid4
 
 from harness.collector.inbox import Arrival
-from harness.report.record import (
+from harness.collector.ingest import Refusal
+from harness.report.captured import (
     CaptureRecord,
-    CoverageRecord,
     EnvelopeRecord,
-    FindingRecord,
-    Outcome,
+    RefusalRecord,
     ResourceRecord,
     ResponseRecord,
-    RunRecord,
     ServiceRecord,
-    TestRecord,
 )
+from harness.report.record import CoverageRecord, ExecutionRecord, FindingRecord, Outcome, RunRecord, TestRecord
 from harness.run.harvest import Harvest
 from harness.run.scenario import Scenario
 from harness.run.summary import RunSummary
 from harness.telemetry.resources import ResourceSample
 from harness.telemetry.routing import trace_ids
+from harness.verify.baseline.settings import BaselineSettings, written_baseline_settings
 from harness.verify.evidence import Evidence, Response, ServiceFacts
 from harness.verify.finding import Finding
+from harness.verify.settings import written_check_settings
 
 Instance = tuple[str, str | None]
 Samples = Mapping[Instance, Sequence[ResourceSample]]
 
 
 def record_run(
-    harvest: Harvest, summary: RunSummary, tests: Iterable[TestRecord], *, exit_status: int, created_at: float
+    harvest: Harvest,
+    summary: RunSummary,
+    tests: Iterable[TestRecord],
+    *,
+    exit_status: int,
+    created_at: float,
+    root: Path,
+    baseline: BaselineSettings,
 ) -> RunRecord:
     """The record of a run, in an order that does not depend on which test process was faster.
 
@@ -45,7 +53,10 @@ def record_run(
         tests: the tests that have an outcome. Scenarios that were triggered and have none are added as not run.
         exit_status: pytest's.
         created_at: when the run was over, in seconds since the epoch.
+        root: pytest's root directory.
+        baseline: what the project configured of its baselines.
     """
+    execution = ExecutionRecord(uuid4().hex, str(root), tuple(sorted(harvest.seen.traces)))
     samples = _all_samples(evidence for _, evidence in harvest.gathered)
     gathered = {evidence.trace_id or "": (scenario, evidence) for scenario, evidence in harvest.gathered}
     listed = _with_captures(tests, gathered)
@@ -54,44 +65,48 @@ def record_run(
     services = dict(harvest.seen.services_by_project)
     for _, evidence in harvest.gathered:
         services |= evidence.services_by_project
-    lines: dict[str, int] = {}
-    captures = {
-        trace_id: _capture(owners[trace_id], *gathered[trace_id], samples, lines, harvest.withheld)
-        for trace_id in owners
-    }
+    notebook = _Notebook(execution.id, samples, harvest.withheld)
+    captures = {trace_id: notebook.capture(owners[trace_id], *gathered[trace_id]) for trace_id in owners}
     return RunRecord(
         harness=version("sentry-verification-harness"),
         created_at=created_at,
         exit_status=exit_status,
         failure=summary.failure,
+        notes=(),
+        executions=(execution,),
+        reference=None,
         items=dict(summary.items),
         coverage=tuple(
-            CoverageRecord(
-                of.service,
-                tuple(f"{method} {path}" for method, path in of.endpoints),
-                tuple(f"{method} {path}" for method, path in of.missing),
-            )
-            for of in summary.coverage
+            CoverageRecord(of.service, _sorted_endpoints(of.endpoints), _sorted_endpoints(of.missing))
+            for of in sorted(summary.coverage, key=lambda of: of.service)
         ),
         coverage_is_enforced=summary.coverage_is_enforced,
         lost=tuple((lost.service, lost.title, lost.trace_id) for lost in summary.lost),
-        refusals=summary.refusals,
+        refusals=tuple(
+            _refusal(execution.id, number, refusal) for number, refusal in enumerate(harvest.seen.refusals)
+        ),
         died=summary.died,
         findings=tuple(finding_record(finding) for finding in summary.findings),
         allowed=summary.allowed,
         timing=asdict(summary.timing),
-        settings=_settings(harvest),
+        settings={
+            "checks": written_check_settings(harvest.seen.settings),
+            "baseline": written_baseline_settings(baseline),
+        },
         tests=tuple(listed),
         captures=tuple(captures.values()),
-        envelopes=tuple(_envelope(arrival, services, harvest.seen.traces) for arrival in harvest.seen.arrivals),
+        envelopes=tuple(
+            _envelope(execution.id, arrival, services, harvest.seen.traces) for arrival in harvest.seen.arrivals
+        ),
         resources=tuple(
             ResourceRecord(
-                *instance,
+                instance[0],
+                instance[1],
                 tuple((sample.at, sample.rss_bytes, sample.cpu_percent, sample.threads) for sample in taken),
             )
             for instance, taken in samples.items()
         ),
-        log_lines=tuple(lines),
+        log_lines=tuple(notebook.lines),
     )
 
 
@@ -121,6 +136,15 @@ def envelope_file(arrival: Arrival) -> str | None:
     return body_file(arrival) + ("" if arrival.endpoint == "envelope" else ".envelope")
 
 
+def refusal_file(number: int) -> str:
+    """Where the body of a refused request is kept, relative to the report.
+
+    Args:
+        number: its position in the order of arrival.
+    """
+    return f"refusals/{number:06d}.body"
+
+
 def _with_captures(
     tests: Iterable[TestRecord], gathered: Mapping[str, tuple[Scenario, Evidence]]
 ) -> list[TestRecord]:
@@ -133,9 +157,14 @@ def _with_captures(
     for trace_id, (scenario, _) in gathered.items():
         if trace_id in taken or _was_sent_from_within_a_test(scenario):
             continue
-        test = known.get(scenario.key) or TestRecord(scenario.key, scenario.key.split("::")[0], 0, Outcome.NOT_RUN)
+        test = known.get(scenario.key) or _not_run(scenario)
         known[scenario.key] = replace(test, captures=(trace_id, *test.captures))
     return sorted(known.values(), key=lambda test: (test.file, test.line, test.id))
+
+
+def _not_run(scenario: Scenario) -> TestRecord:
+    file = scenario.key.split("::")[0]
+    return TestRecord(scenario.key, file, 0, Outcome.NOT_RUN, own_outcome=Outcome.NOT_RUN)
 
 
 def _was_sent_from_within_a_test(scenario: Scenario) -> bool:
@@ -143,43 +172,64 @@ def _was_sent_from_within_a_test(scenario: Scenario) -> bool:
     return scenario.key.startswith(f"{scenario.trigger.title} #")
 
 
-def _capture(
-    test: str,
-    scenario: Scenario,
-    evidence: Evidence,
-    samples: Samples,
-    lines: dict[str, int],
-    withheld: frozenset[str],
-) -> CaptureRecord:
-    trigger = scenario.trigger
-    orphans = [arrival.number for arrival in evidence.orphans]
-    return CaptureRecord(
-        id=evidence.trace_id or "",
-        test=test,
-        title=evidence.title,
-        service=trigger.service,
-        method=trigger.method,
-        path=trigger.path,
-        template=trigger.template,
-        status=scenario.status,
-        exit_code=scenario.exit_code,
-        isolated=scenario.isolated,
-        span_id=evidence.span_id,
-        entry=evidence.entry,
-        response=_response(evidence.response),
-        problem=evidence.problem,
-        envelopes=tuple(arrival.number for arrival in evidence.arrivals),
-        orphans=(orphans[0], orphans[-1]) if orphans else None,
-        services={
-            name: _service(facts, samples.get((name, facts.url), ()), lines)
-            for name, facts in sorted(evidence.services.items())
-        },
-        projects=dict(evidence.services_by_project),
-        marker=evidence.marker,
-        canaries={name: value for name, value in evidence.secrets.items() if name not in withheld},
-        withheld=tuple(sorted(withheld & evidence.secrets.keys())),
-        sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
-    )
+class _Notebook:
+    """Writes captures down; what many of them share is written once, and named by its position."""
+
+    def __init__(self, execution: str, samples: Samples, withheld: frozenset[str]) -> None:
+        self.lines: dict[str, int] = {}
+        self._execution = execution
+        self._samples = samples
+        self._instances = {instance: number for number, instance in enumerate(samples)}
+        self._withheld = withheld
+
+    def capture(self, test: str, scenario: Scenario, evidence: Evidence) -> CaptureRecord:
+        trigger = scenario.trigger
+        orphans = [arrival.number for arrival in evidence.orphans]
+        return CaptureRecord(
+            id=evidence.trace_id or "",
+            execution=self._execution,
+            test=test,
+            title=evidence.title,
+            service=trigger.service,
+            method=trigger.method,
+            path=trigger.path,
+            template=trigger.template,
+            status=scenario.status,
+            exit_code=scenario.exit_code,
+            isolated=scenario.isolated,
+            span_id=evidence.span_id,
+            entry=evidence.entry,
+            response=_response(evidence.response),
+            problem=evidence.problem,
+            envelopes=tuple(arrival.number for arrival in evidence.arrivals),
+            orphans=(orphans[0], orphans[-1]) if orphans else None,
+            services={name: self._service(facts) for name, facts in sorted(evidence.services.items())},
+            projects=dict(evidence.services_by_project),
+            marker=evidence.marker,
+            canaries={name: value for name, value in evidence.secrets.items() if name not in self._withheld},
+            withheld=tuple(sorted(self._withheld & evidence.secrets.keys())),
+            sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
+        )
+
+    def _service(self, facts: ServiceFacts) -> ServiceRecord:
+        samples = self._samples.get((facts.name, facts.url), ())
+        own = sorted(sample.at for sample in facts.resources)
+        first = bisect_left(samples, own[0], key=lambda sample: sample.at) if own else 0
+        return ServiceRecord(
+            state=facts.state,
+            sdk=facts.sdk,
+            foreign_dsn=facts.foreign_dsn,
+            url=facts.url,
+            exit_code=facts.exit_code,
+            ever_contacted=facts.ever_contacted,
+            release=facts.release,
+            environment=facts.environment,
+            refusals=facts.refusals,
+            # Scenarios that run at the same time see mostly the same lines.
+            log_tail=tuple(self.lines.setdefault(line, len(self.lines)) for line in facts.log_tail.splitlines()),
+            instance=self._instances.get((facts.name, facts.url)),
+            samples=(first, first + len(own)),
+        )
 
 
 def _response(response: Response | None) -> ResponseRecord | None:
@@ -192,25 +242,6 @@ def _response(response: Response | None) -> ResponseRecord | None:
     return ResponseRecord(response.status, dict(response.headers), body, encoding, response.elapsed_ms, response.url)
 
 
-def _service(facts: ServiceFacts, samples: Sequence[ResourceSample], lines: dict[str, int]) -> ServiceRecord:
-    own = sorted(sample.at for sample in facts.resources)
-    first = bisect_left(samples, own[0], key=lambda sample: sample.at) if own else 0
-    return ServiceRecord(
-        state=facts.state,
-        sdk=facts.sdk,
-        foreign_dsn=facts.foreign_dsn,
-        url=facts.url,
-        exit_code=facts.exit_code,
-        ever_contacted=facts.ever_contacted,
-        release=facts.release,
-        environment=facts.environment,
-        refusals=facts.refusals,
-        # Scenarios that run at the same time see mostly the same lines.
-        log_tail=tuple(lines.setdefault(line, len(lines)) for line in facts.log_tail.splitlines()),
-        samples=(first, first + len(own)),
-    )
-
-
 def _all_samples(all_evidence: Iterable[Evidence]) -> dict[Instance, list[ResourceSample]]:
     # Scenarios run at the same time and see the same samples: kept once, not once for each.
     found: dict[Instance, dict[float, ResourceSample]] = {}
@@ -220,10 +251,33 @@ def _all_samples(all_evidence: Iterable[Evidence]) -> dict[Instance, list[Resour
     return {instance: [taken[at] for at in sorted(taken)] for instance, taken in found.items()}
 
 
-def _envelope(arrival: Arrival, services: Mapping[str, str], traces: frozenset[str]) -> EnvelopeRecord:
+def _sorted_endpoints(endpoints: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(sorted(f"{method} {path}" for method, path in endpoints))
+
+
+def _refusal(execution: str, number: int, refusal: Refusal) -> RefusalRecord:
+    return RefusalRecord(
+        execution=execution,
+        file=refusal_file(number),
+        received_at=refusal.received_at,
+        method=refusal.method,
+        path=refusal.path,
+        query=refusal.query,
+        headers=refusal.headers,
+        status=refusal.status,
+        detail=refusal.detail,
+        service=refusal.service,
+        text=str(refusal),
+    )
+
+
+def _envelope(
+    execution: str, arrival: Arrival, services: Mapping[str, str], traces: frozenset[str]
+) -> EnvelopeRecord:
     envelope = arrival.envelope
     return EnvelopeRecord(
         number=arrival.number,
+        execution=execution,
         file=body_file(arrival),
         envelope=envelope_file(arrival),
         service=services.get(arrival.project_id),
@@ -238,15 +292,6 @@ def _envelope(arrival: Arrival, services: Mapping[str, str], traces: frozenset[s
         orphan=envelope is None or trace_ids(envelope).isdisjoint(traces),
         items=() if envelope is None else tuple(item.type for item in envelope.items),
     )
-
-
-def _settings(harvest: Harvest) -> dict[str, Any]:
-    settings = harvest.seen.settings
-    return {
-        "disable": sorted(settings.disable),
-        "severity": {code: str(severity) for code, severity in sorted(settings.severity.items())},
-        **{check: dict(options) for check, options in sorted(settings.options.items())},
-    }
 
 
 def _present(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -29,6 +29,13 @@ def headline(record: RunRecord) -> str:
     counted = record.tests_by_outcome
     bad = counted["failed"] + counted["error"]
     total = len(record.tests)
+    if record.reference is not None:
+        regressed = bad + counted["not run"]
+        if regressed:
+            return f"{regressed} of {total} tests regressed against the reference run."
+        if any(finding.fails for finding in record.findings):
+            return "No test regressed against the reference run, but the run as a whole did."
+        return f"No regression: {counted['passed']} tests are as good as in the reference run."
     if bad:
         return f"{bad} of {total} tests failed."
     if counted["not run"]:

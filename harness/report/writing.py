@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.collector.inbox import Arrival
 from harness.report.junit import junit_xml
 from harness.report.markdown import summary_markdown
 from harness.report.page_assembly import page_html
 from harness.report.record import SCHEMA, RunRecord
-from harness.report.recording import body_file, envelope_file
+from harness.report.recording import body_file, envelope_file, refusal_file
+from harness.report.report import Report
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 _STAGING = ".sentry-report-"
@@ -25,15 +25,14 @@ class ReportNotWritten(RuntimeError):
     """There is no new report; what was there before is untouched. The message says why and what to do."""
 
 
-def write_report(record: RunRecord, arrivals: Iterable[Arrival], directory: Path) -> None:
+def write_report(report: Report, directory: Path) -> None:
     """Write all files of a report, replacing the report that was there before.
 
     It is made beside its place and moved there when it is complete, so that a full disk, or an end in the middle of
     it, leaves the previous report as it was.
 
     Args:
-        record: the run.
-        arrivals: everything that arrived.
+        report: the run, with everything that arrived.
         directory: where the report shall be. It must not exist, be empty, or hold a report.
 
     Raises:
@@ -44,10 +43,10 @@ def write_report(record: RunRecord, arrivals: Iterable[Arrival], directory: Path
         raise ReportNotWritten(
             f"{directory} is not a report and not empty, so it was left as it is; name another place with --report"
         )
-    arrivals = tuple(arrivals)
+    record = report.record
     files: Mapping[str, Callable[[], str]] = {
         "run.json": lambda: run_json(record),
-        "index.html": lambda: page_html(record, arrivals),
+        "index.html": lambda: page_html(record, report.arrivals),
         "summary.md": lambda: summary_markdown(record),
         "junit.xml": lambda: junit_xml(record),
     }
@@ -56,12 +55,15 @@ def write_report(record: RunRecord, arrivals: Iterable[Arrival], directory: Path
         directory.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory.parent))
         complete = staging / "report"
-        (complete / "envelopes").mkdir(parents=True)
-        for arrival in arrivals:
+        for name in ("envelopes", "refusals"):
+            (complete / name).mkdir(parents=True)
+        for arrival in report.arrivals:
             (complete / body_file(arrival)).write_bytes(arrival.body)
             made = envelope_file(arrival)
             if arrival.envelope is not None and made is not None and made != body_file(arrival):
                 (complete / made).write_bytes(arrival.envelope.serialize())
+        for number, refusal in enumerate(report.refusals):
+            (complete / refusal_file(number)).write_bytes(refusal.body)
         for name, content in files.items():
             (complete / name).write_text(content(), encoding="utf-8", errors="backslashreplace")
         _replace(directory, complete, staging / "previous")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,3 +44,9 @@ class Finding:
         where = f" ({place})" if place else ""
         who = f"{self.service}: " if self.service else ""
         return f"[{self.code}] {who}{self.message}{where}"
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """What fails a test that passed otherwise, for a person."""
+    listed = "\n".join(f"  {finding}" for finding in findings)
+    return f"the test passed, but checks over what was captured failed:\n{listed}"

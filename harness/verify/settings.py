@@ -85,6 +85,15 @@ def read_check_settings(table: Mapping[str, Any], known: Mapping[str, Mapping[st
     )
 
 
+def written_check_settings(settings: CheckSettings) -> dict[str, Any]:
+    """The table that `read_check_settings` reads these settings from."""
+    return {
+        "disable": sorted(settings.disable),
+        "severity": {code: str(severity) for code, severity in sorted(settings.severity.items())},
+        **{check: dict(options) for check, options in sorted(settings.options.items())},
+    }
+
+
 _IN_TOML = {float: "a number", bool: "true or false", list: "a list", dict: "a table", str: "text"}
 
 

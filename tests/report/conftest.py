@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ import pytest
 from harness.collector.inbox import Arrival
 from harness.report.record import FindingRecord, Outcome, RunRecord, TestRecord
 from harness.report.recording import record_run
+from harness.report.report import Report
 from harness.run.harvest import Harvest
 from harness.run.scenario import Scenario, make_trigger
 from harness.run.summary import Coverage, RunSummary
 from harness.telemetry.resources import ResourceSample
+from harness.verify.baseline.settings import BaselineSettings
 from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence, Response, ServiceFacts
 from harness.verify.settings import CheckSettings
@@ -40,7 +43,18 @@ class Run:
     tests: list[TestRecord]
 
     def record(self, *, exit_status: int = 0) -> RunRecord:
-        return record_run(self.harvest, self.summary, self.tests, exit_status=exit_status, created_at=1000.0)
+        return record_run(
+            self.harvest,
+            self.summary,
+            self.tests,
+            exit_status=exit_status,
+            created_at=1000.0,
+            root=Path("/checkout"),
+            baseline=BaselineSettings(),
+        )
+
+    def report(self, *, exit_status: int = 0) -> Report:
+        return Report(self.record(exit_status=exit_status), self.arrivals, self.harvest.seen.refusals)
 
     @property
     def arrivals(self) -> tuple[Arrival, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.report import captured
 from harness.report import record as schema
 from harness.report.record import Outcome, TestRecord
 from harness.report.writing import run_json
@@ -38,7 +39,7 @@ def test_the_order_does_not_depend_on_which_test_was_faster(make_run: MakeRun) -
     run.harvest = dataclasses.replace(run.harvest, gathered=run.harvest.gathered[::-1])
     shuffled = run.record()
     assert shuffled.tests == expected.tests
-    assert shuffled.captures == expected.captures
+    assert [capture.id for capture in shuffled.captures] == [capture.id for capture in expected.captures]
 
 
 def test_a_scenario_without_an_outcome_was_not_run(make_run: MakeRun) -> None:
@@ -75,7 +76,8 @@ def test_what_scenarios_share_is_written_once(make_run: MakeRun) -> None:
     assert [(held.service, len(held.samples)) for held in record.resources] == [("gateway", 40), ("payment", 40)]
     facts = record.captures[3].services["payment"]
     first, last = facts.samples
-    assert [sample[0] for sample in record.samples("payment", facts.url)[first:last]] == list(range(3, 40))
+    assert facts.instance is not None
+    assert [sample[0] for sample in record.resources[facts.instance].samples[first:last]] == list(range(3, 40))
     assert [record.log_lines[line] for line in facts.log_tail] == ["starting", "listening", "boom"]
 
 
@@ -117,8 +119,9 @@ def test_a_binary_answer_survives(make_run: MakeRun) -> None:
 
 RECORDS = [
     held
-    for held in vars(schema).values()
-    if dataclasses.is_dataclass(held) and isinstance(held, type) and held.__module__ == schema.__name__
+    for module in (schema, captured)
+    for held in vars(module).values()
+    if dataclasses.is_dataclass(held) and isinstance(held, type) and held.__module__ == module.__name__
 ]
 
 

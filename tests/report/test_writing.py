@@ -11,6 +11,7 @@ from typing import NoReturn
 import pytest
 
 from harness.report.record import Outcome, RunRecord
+from harness.report.report import Report
 from harness.report.writing import STEP_SUMMARY, ReportNotWritten, append_step_summary, write_report
 from tests.report.conftest import MakeRun
 
@@ -31,13 +32,13 @@ def refuse_constant(name: str) -> NoReturn:
 
 def test_all_files_are_there_and_envelopes_are_as_received(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(2)
-    write_report(run.record(), run.arrivals, tmp_path / "deep" / "report")
+    write_report(run.report(), tmp_path / "deep" / "report")
     report = tmp_path / "deep" / "report"
     assert sorted(path.name for path in report.iterdir()) == [
-        "envelopes", "index.html", "junit.xml", "run.json", "summary.md",
+        "envelopes", "index.html", "junit.xml", "refusals", "run.json", "summary.md",
     ]  # fmt: skip
     record = json.loads((report / "run.json").read_text(), parse_constant=refuse_constant)
-    assert (record["schema"], record["version"]) == ("sentry-verification-harness/run", 1)
+    assert (record["schema"], record["version"]) == ("sentry-verification-harness/run", 2)
     for held, arrived in zip(record["envelopes"], run.arrivals, strict=True):
         assert (report / held["file"]).read_bytes() == arrived.body
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report"]
@@ -45,33 +46,33 @@ def test_all_files_are_there_and_envelopes_are_as_received(make_run: MakeRun, tm
 
 def test_a_report_replaces_the_one_before_as_a_whole(make_run: MakeRun, tmp_path: Path) -> None:
     larger, smaller = make_run(5), make_run(1)
-    write_report(larger.record(), larger.arrivals, tmp_path / "report")
-    write_report(smaller.record(), smaller.arrivals, tmp_path / "report")
+    write_report(larger.report(), tmp_path / "report")
+    write_report(smaller.report(), tmp_path / "report")
     assert len(list((tmp_path / "report" / "envelopes").iterdir())) == len(smaller.arrivals)
     assert len(json.loads((tmp_path / "report" / "run.json").read_text())["tests"]) == 1
 
 
 def test_without_space_the_previous_report_stays(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(1)
-    write_report(run.record(), run.arrivals, tmp_path / "report")
+    write_report(run.report(), tmp_path / "report")
     before = {path: path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file()}
     more = make_run(40)
     with (
         files_no_larger_than(20_000),
         pytest.raises(ReportNotWritten, match=r"could not be written.*free some space"),
     ):
-        write_report(more.record(), more.arrivals, tmp_path / "report")
+        write_report(more.report(), tmp_path / "report")
     assert {path: path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
 def test_a_page_that_cannot_be_made_leaves_the_previous_report(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(1)
-    write_report(run.record(), run.arrivals, tmp_path / "report")
+    write_report(run.report(), tmp_path / "report")
     before = (tmp_path / "report" / "run.json").read_bytes()
     broken: RunRecord = replace(run.record(), captures=())
     with pytest.raises(KeyError):
-        write_report(broken, run.arrivals, tmp_path / "report")
+        write_report(Report(broken, run.arrivals), tmp_path / "report")
     assert (tmp_path / "report" / "run.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
@@ -81,7 +82,7 @@ def test_a_directory_that_is_no_report_is_left_alone(make_run: MakeRun, tmp_path
     run = make_run(1)
     (tmp_path / held).write_text('{"schema": "something else"}')
     with pytest.raises(ReportNotWritten, match="is not a report and not empty"):
-        write_report(run.record(), run.arrivals, tmp_path)
+        write_report(run.report(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [held]
 
 
@@ -89,12 +90,12 @@ def test_a_place_that_cannot_be_is_said_in_words(make_run: MakeRun, tmp_path: Pa
     run = make_run(1)
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportNotWritten, match="name another place with --report"):
-        write_report(run.record(), run.arrivals, tmp_path / "file" / "report")
+        write_report(run.report(), tmp_path / "file" / "report")
 
 
 def test_half_a_surrogate_pair_is_written_everywhere(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(1, tests={0: {"message": "half \ud800 of a pair", "outcome": Outcome.FAILED}})
-    write_report(run.record(exit_status=1), run.arrivals, tmp_path / "report")
+    write_report(run.report(exit_status=1), tmp_path / "report")
     assert (
         json.loads((tmp_path / "report" / "run.json").read_text())["tests"][0]["message"] == "half \ud800 of a pair"
     )

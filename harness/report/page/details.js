@@ -12,7 +12,7 @@ async function detailView(number) {
     element('p', {class: 'quiet'}, element('code', null, row.id), row.line ? ` · ${row.file}:${row.line}` : '', ` · ${row.outcome}`),
     held.message && section(row.outcome === 'skipped' ? 'Skipped' : 'Why it failed', failureText(held.message)),
     section('Findings', held.findings.map(finding)),
-    section('Differences from the baseline', differences(held.differences)),
+    section(`Differences from the ${overview.compared_with}`, differences(held.differences)),
     held.captures.map((capture, at) => captureView(capture, held.captures.length > 1 ? `Request ${at + 1}: ${capture.title}` : null)),
     !held.captures.length && element('p', {class: 'quiet'}, held.unshown ? `Its captures are in envelopes/: ${held.unshown}.` : 'Nothing was captured for this test.'));
 }
@@ -25,9 +25,10 @@ function failureText(message) {
 function differences(found) {
   if (!found.length) return null;
   return element('div', {class: 'scroll'}, element('table', {class: 'differences'},
-    element('thead', null, element('tr', null, ['', 'path', 'baseline', 'now'].map((name) => element('th', {scope: 'col'}, name)))),
+    element('thead', null, element('tr', null, ['', 'path', overview.compared_with, 'now'].map((name) => element('th', {scope: 'col'}, name)))),
     element('tbody', null, found.map((difference) => element('tr', null,
-      element('td', null, badge(difference.kind, difference.kind === 'gained' ? 'warning' : 'error')),
+      element('td', null, badge(difference.kind, difference.kind === 'gained' || difference.accepted ? 'warning' : 'error'),
+        difference.accepted && element('small', null, ' ', difference.accepted)),
       element('td', null, element('code', null, difference.path)),
       element('td', {class: 'old'}, difference.kind === 'gained' ? '' : element('pre', null, textOf(difference.expected))),
       element('td', {class: 'new'}, difference.kind === 'lost' ? '' : element('pre', null, textOf(difference.actual))))))));

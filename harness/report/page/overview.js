@@ -6,7 +6,8 @@ function verdict() {
     element('div', {class: 'mark', 'aria-hidden': 'true'}, overview.passed ? '✓' : '✕'),
     element('div', {class: 'grow'},
       element('h1', null, overview.passed ? 'Passed' : 'Failed', element('small', null, 'Sentry verification')),
-      element('p', null, overview.headline)),
+      element('p', null, overview.headline),
+      overview.notes.map((note) => element('p', {class: 'quiet'}, note))),
     element('div', {class: 'when'},
       element('time', {datetime: created.toISOString()}, created.toLocaleString()),
       element('button', {type: 'button', onclick: switchColours, title: 'Light or dark'}, '◐')));
@@ -34,7 +35,7 @@ function numbers() {
       covered < endpoints ? 'warn' : 'good') : null,
     tile(findings.error ?? 0, 'findings that fail', [findings.warning && plural(findings.warning, 'warning'),
       findings.allowed && `${findings.allowed} allowed`], findings.error ? 'bad' : 'good'),
-    differences.length ? tile(Object.values(overview.differences).reduce((sum, count) => sum + count), 'differences from baselines', differences, 'warn') : null,
+    differences.length ? tile(Object.values(overview.differences).reduce((sum, count) => sum + count), `differences from the ${overview.compared_with}`, differences, 'warn') : null,
     tile(overview.lost_total, 'lost traces', [overview.refusals_total && `${overview.refusals_total} refused requests`],
       overview.lost_total || overview.refusals_total ? 'warn' : 'good'),
     tile(overview.envelopes.toLocaleString('en'), 'envelopes captured', [bytes(overview.bytes)]),

@@ -25,6 +25,7 @@ _IDENTITY = ("service", "type", "category", "transaction", "filename", "monitor"
 SETS = frozenset({"attributes", "contexts", "headers", "integrations", "measurements"})
 # Absent when they are empty; what they held is told one by one.
 COLLECTIONS = frozenset({"events", "logs", "metrics", "spans", "trace"})
+_MOST_LINES = 40
 _NUMBERED = re.compile(r"<([a-z]+)-(\d+)>")
 
 
@@ -75,6 +76,41 @@ def compare(
     comparison = _Comparison(loosened)
     found = list(comparison.of(dict(expected), dict(actual), (), ()))
     return [difference for _, difference in comparison.with_moves(found)]
+
+
+def differences_text(what: str, differences: Sequence[Difference], advice: str) -> str:
+    """What fails a test, for a person.
+
+    Args:
+        what: what differs from what, as a heading.
+        differences: those that fail it.
+        advice: what to do about them.
+    """
+    lines = [f"  {difference.words}" for difference in differences[:_MOST_LINES]]
+    if (more := len(differences) - _MOST_LINES) > 0:
+        lines.append(f"  ... and {more} more")
+    return "\n".join([what, *lines, advice])
+
+
+def unused_loosenings(loosened: Sequence[Loosening], *shapes: Any) -> list[Loosening]:
+    """Those that name no place in any of the shapes, nor one that might be there another time.
+
+    Args:
+        loosened: what a scenario loosens.
+        shapes: its baseline and what was captured, as `compare` takes them.
+    """
+    places = [place for shape in shapes for place in _places(shape, ())]
+    return [loosening for loosening in loosened if not any(map(loosening.belongs_into, places))]
+
+
+def _places(shape: Any, place: Place) -> Iterator[Place]:
+    yield place
+    if isinstance(shape, dict):
+        for key, held in shape.items():
+            yield from _places(held, (*place, key))
+    elif isinstance(shape, list):
+        for index, held in enumerate(shape):
+            yield from _places(held, (*place, held if place and place[-1] in SETS else index))
 
 
 def without_loosened(shape: Any, loosened: Sequence[Loosening], place: Place = ()) -> Any:

@@ -58,6 +58,17 @@ def normalise(capture: Capture, root: Path | None = None) -> Shape:
     return mapping(rules.numbered({key: held for key, held in shape.items() if held}))
 
 
+def shape_of(captures: Sequence[Capture], root: Path | None = None) -> Shape:
+    """The shape of all captures of a test: that of the only one, or a list of them.
+
+    Args:
+        captures: complete captures, in the order in which the test made them.
+        root: the checkout that the services run from; its path is replaced.
+    """
+    shapes = [normalise(capture, root) for capture in captures]
+    return shapes[0] if len(shapes) == 1 else {"captures": shapes}
+
+
 def versions(capture: Capture) -> dict[str, dict[str, str]]:
     """Versions of SDKs and runtimes by service, as the services' own events and spans tell them."""
     found: dict[str, dict[str, str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 Step = str | int
 
@@ -46,6 +47,11 @@ class Loosening:
         """Whether a place is the loosened one itself."""
         return _matches(_steps(self.path), place)
 
+    def belongs_into(self, place: Sequence[Step]) -> bool:
+        """Whether the loosened place, there or not, is directly inside this one."""
+        parent = _steps(self.path)[:-1]
+        return parent[-1:] == (_DESCEND,) or _matches(parent, place)
+
 
 def render(place: Sequence[Step]) -> str:
     """A place as a JSON path.
@@ -64,7 +70,8 @@ def render(place: Sequence[Step]) -> str:
     return rendered
 
 
-def _steps(path: str) -> list[object]:
+@cache
+def _steps(path: str) -> tuple[object, ...]:
     if not path.startswith("$") or path == "$":
         raise InvalidPath(f"the path {path!r} must begin with '$' and name something below it")
     steps: list[object] = []
@@ -86,7 +93,7 @@ def _steps(path: str) -> list[object]:
             steps.append(_quoted(match["quoted"]))
         else:
             steps.append(match["name"])
-    return steps
+    return tuple(steps)
 
 
 def _quoted(name: str) -> str | re.Pattern[str]:

@@ -46,6 +46,15 @@ def read_baseline_settings(table: Mapping[str, Any]) -> BaselineSettings:
     return BaselineSettings(enabled, gained == "fail", tuple(_loosening(*entry) for entry in loosen.items()))
 
 
+def written_baseline_settings(settings: BaselineSettings) -> dict[str, Any]:
+    """The table that `read_baseline_settings` reads these settings from."""
+    return {
+        "enabled": settings.enabled,
+        "gained": "fail" if settings.gained_fails else "note",
+        "loosen": {loosening.path: loosening.reason for loosening in settings.loosened},
+    }
+
+
 def _loosening(path: str, reason: object) -> Loosening:
     if not isinstance(reason, str) or not reason.strip():
         raise InvalidBaselineSettings(f"[baseline.loosen] {path!r} needs a reason that a reader accepts")

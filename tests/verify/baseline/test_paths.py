@@ -47,3 +47,19 @@ def test_a_path_that_cannot_be_read_is_said(path: str) -> None:
 @pytest.mark.parametrize("place", [("events", 0, "message"), ("tags", "debug.scenario"), ("trace", "a b", "x-y")])
 def test_a_rendered_place_is_a_path_to_it(place: tuple[Step, ...]) -> None:
     assert Loosening(render(place), "a test").names(place)
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "inside"),
+    [
+        ("$.events[0].tags.x", ("events", 0, "tags"), True),
+        ("$.events[0].tags.x", ("events", 0), False),
+        ("$.events[0].tags.x", ("events", 0, "tags", "x"), False),
+        ("$.message", (), True),
+        ("$..times", ("spans", "x"), True),
+        ("$..['a b'].times", ("spans", "a b"), True),
+        ("$..['a b'].times", ("spans", "c"), False),
+    ],
+)
+def test_where_a_loosened_place_would_be(path: str, place: tuple[str | int, ...], inside: bool) -> None:
+    assert Loosening(path, "a test").belongs_into(place) is inside
