@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from harness.report.captured import CaptureRecord
 from harness.report.record import DifferenceRecord, FindingRecord, RunRecord, TestRecord
 from harness.report.wording import first_line, headline
+from harness.verify.baseline.differences import short_text
 
 _LISTED = 50
 _MEANINGFUL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
@@ -148,7 +148,7 @@ def _title(test: TestRecord, captures: dict[str, CaptureRecord]) -> str:
 
 
 def _value(value: object) -> str:
-    return "" if value is None else escaped(json.dumps(value, ensure_ascii=False, default=str), 120)
+    return "" if value is None else escaped(short_text(value, 120))
 
 
 def _block(text: str) -> str:

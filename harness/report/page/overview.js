@@ -53,7 +53,9 @@ function runProblems() {
     overview.failure && section('The fleet did not start', element('pre', {class: 'message'}, overview.failure)),
     overview.died.length ? section('Services that died although no scenario expects it', element('ul', null,
       overview.died.map(([name, code]) => element('li', null, serviceName(name), ` ended with exit code ${code}`)))) : null,
-    section('Findings over the whole run', overview.run_findings.map(finding)),
+    section('Findings over the whole run', overview.run_findings.slice(0, 3).map(finding),
+      overview.run_findings.length > 3 && disclosure(`${overview.run_findings.length - 3} more`,
+        () => element('div', null, overview.run_findings.slice(3).map(finding)))),
     uncovered.length ? disclosure(`Debug endpoints without a scenario (${uncovered.length})${overview.enforced ? ', which fails the run' : ''}`,
       () => element('ul', {class: 'endpoints'}, uncovered.map((endpoint) => element('li', null, element('code', null, endpoint)))), {open: overview.enforced}) : null,
     listed('Errors outside of every scenario’s trace', overview.lost.map(([service, title, trace]) =>

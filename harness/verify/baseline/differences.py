@@ -50,11 +50,11 @@ class Difference:
         """The difference for a person."""
         match self.kind:
             case "lost":
-                return f"lost     {self.path}: it was {_short(self.expected)}"
+                return f"lost     {self.path}: it was {short_text(self.expected)}"
             case "gained":
-                return f"gained   {self.path}: it is {_short(self.actual)}"
+                return f"gained   {self.path}: it is {short_text(self.actual)}"
             case "changed":
-                return f"changed  {self.path}: it was {_short(self.expected)}, it is {_short(self.actual)}"
+                return f"changed  {self.path}: it was {short_text(self.expected)}, it is {short_text(self.actual)}"
 
 
 _Found = tuple[Place, Difference]
@@ -230,5 +230,15 @@ def _identity(entry: Any) -> str:
     return _NUMBERED.sub(r"<\1>", json.dumps(entry, sort_keys=True))
 
 
-def _short(value: Any) -> str:
-    return one_line(json.dumps(value, ensure_ascii=False), 200)
+def short_text(value: Any, limit: int = 200) -> str:
+    """A value of a shape on one line: an event by what it is rather than by all that it holds.
+
+    Args:
+        value: anything in a shape.
+        limit: the most characters.
+    """
+    if isinstance(value, dict) and "kind" in value and "service" in value:
+        raised = value.get("exceptions") or [{"type": "", "value": value.get("message")}]
+        what = ": ".join(str(raised[-1][name]) for name in ("type", "value") if raised[-1].get(name))
+        return one_line(f"the {value['kind']} {what!r} of {value['service']}", limit)
+    return one_line(json.dumps(value, ensure_ascii=False, default=str), limit)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.verify.baseline.differences import compare, without_loosened
+from harness.verify.baseline.differences import Difference, compare, without_loosened
 from harness.verify.baseline.paths import Loosening
 
 EVENT: dict[str, Any] = {
@@ -133,3 +133,10 @@ def test_words_tell_both_values() -> None:
     assert difference.words == "lost     $.events[0].tags['debug.scenario']: it was \"crash\""
     (difference,) = compare(event(tags={"shop": "a"}), SHAPE)
     assert difference.words == "gained   $.events[0].tags['debug.scenario']: it is \"crash\""
+
+
+def test_a_lost_event_is_told_by_what_it_is() -> None:
+    raised = {"kind": "error", "service": "payment", "exceptions": [{"type": "E", "value": "x"}], "tags": {"a": "b"}}
+    assert Difference("lost", "$.events[0]", raised, None).words.endswith("it was the error 'E: x' of payment")
+    message = {"kind": "message", "service": "payment", "message": "careful"}
+    assert Difference("lost", "$.events[0]", message, None).words.endswith("it was the message 'careful' of payment")
