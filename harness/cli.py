@@ -1,8 +1,9 @@
-"""The command line: `sentry-harness collect` and `sentry-harness up`."""
+"""The command line: `sentry-harness collect`, `sentry-harness up` and `sentry-harness comment`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from rich.console import Console
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
+from harness.forge.comment import publish
+from harness.forge.surroundings import pull_request_of
 from harness.run.live_view import print_arrivals, print_fleet
 
 
@@ -27,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A clean end is the same for Ctrl-C and for whoever sends SIGTERM.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        command = _collect if options.command == "collect" else _up
-        command(options, console)
+        commands = {"collect": _collect, "up": _up, "comment": _comment}
+        commands[options.command](options, console)
     except KeyboardInterrupt:
         console.print("Stopped.")
     except (RuntimeError, ValueError, OSError) as problem:
@@ -54,7 +57,25 @@ def _parser() -> argparse.ArgumentParser:
         "up", help="run the fleet with its collector", description="Run the fleet with its collector, to try by hand."
     )
     up.add_argument("--config", type=Path, default=Path("harness.toml"), help="configuration (default: %(default)s)")
+    comment = commands.add_parser(
+        "comment",
+        help="show a summary on the pull request",
+        description="Write a summary as a comment on the pull request that this job of GitHub Actions or GitLab CI "
+        "runs for, or bring the comment that is there up to date.",
+    )
+    comment.add_argument("summary", type=Path, metavar="SUMMARY.md", help="summary.md of a report")
+    comment.add_argument(
+        "--marker", default="verification", metavar="NAME", help="keeps several comments apart (default: %(default)s)"
+    )
+    comment.add_argument("--pull-request", type=_number, metavar="N", help="when the job's event does not tell it")
     return parser
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a pull request has a number from 1")
+    return number
 
 
 def _port(text: str) -> int:
@@ -81,6 +102,15 @@ def _up(options: argparse.Namespace, console: Console) -> None:
         running.enter_context(fleet)
         print_fleet(spec, fleet, console)
         print_arrivals(collector, console)
+
+
+def _comment(options: argparse.Namespace, console: Console) -> None:
+    summary = options.summary.read_text(encoding="utf-8")
+    pull_request = pull_request_of(os.environ, options.pull_request)
+    if pull_request is None:
+        console.print("This job runs for no pull request, so there is nothing to comment on.")
+        return
+    console.print(publish(pull_request, summary, marker=options.marker).url, soft_wrap=True)
 
 
 if __name__ == "__main__":
