@@ -132,6 +132,8 @@ def test_what_no_scenario_looks_at_is_found_by_comparing_with_main(repository: R
     assert "tags.path" in outcome.summary
     assert "tags.path" in repository.forge.comments[0]["body"]
     assert (repository.artifact(2, "sentry-report-comparison") / "index.html").is_file()
+    # A reviewer finds it in one place of the page, not in two.
+    assert outcome.summary.count("regressed against the reference run") == 1
     assert not repository.push(3, compare_with="main").succeeded
 
 

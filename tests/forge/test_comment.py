@@ -219,7 +219,7 @@ def test_refusals_say_what_to_do(
     expected: str,
 ) -> None:
     api.get(f"{GITHUB}/5/comments", status=status, json=said)
-    assert main(["comment", "summary.md"]) == 1
+    assert main(["comment", "summary.md"]) > 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("sentry-harness comment: api.github.com answered")
     assert expected in line
@@ -245,7 +245,7 @@ def test_what_is_missing_is_one_line(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert main(["comment", "summary.md"]) == 1
+    assert main(["comment", "summary.md"]) > 0
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
     assert TOKEN not in line
@@ -255,12 +255,12 @@ def test_elsewhere_there_is_nowhere_to_comment(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    assert main(["comment", "summary.md"]) == 1
+    assert main(["comment", "summary.md"]) > 0
     assert "neither GitHub Actions" in capsys.readouterr().err
 
 
 def test_a_summary_that_is_not_there_is_one_line(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["comment", "report/summary.md"]) == 1
+    assert main(["comment", "report/summary.md"]) > 0
     (line,) = capsys.readouterr().err.splitlines()
     assert "report/summary.md" in line
 
@@ -269,5 +269,5 @@ def test_an_address_that_is_no_api_is_said(
     api: responses.RequestsMock, surroundings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.get(f"{GITHUB}/5/comments", body="<html>proxy</html>")
-    assert main(["comment", "summary.md"]) == 1
+    assert main(["comment", "summary.md"]) > 0
     assert "answers no JSON" in capsys.readouterr().err
