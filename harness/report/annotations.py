@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from harness.report.record import DifferenceRecord, Outcome, RunRecord, TestRecord
 from harness.report.wording import finding_line, first_line, headline
@@ -15,6 +17,20 @@ _SHOWN = 10
 _LINES = 12
 _OF_MESSAGE = 5
 _WIDTH = 500
+
+
+def github_annotations(record: RunRecord, root: Path, environment: Mapping[str, str]) -> list[str]:
+    """What a job of GitHub Actions prints to annotate what failed; nothing elsewhere.
+
+    Args:
+        record: the run.
+        root: pytest's root directory, which the record's files are relative to.
+        environment: the job's variables.
+    """
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return []
+    directory = Path(os.path.relpath(root, environment.get("GITHUB_WORKSPACE", root)))
+    return annotation_lines(record, directory.as_posix())
 
 
 def annotation_lines(record: RunRecord, directory: str = "") -> list[str]:
