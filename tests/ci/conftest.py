@@ -28,6 +28,8 @@ def test_crash(capture):
 def test_warn(capture):
     assert capture.message().tags["path"] == "/debug/warn"
 """
+# How summaries tell that the tag was lost.
+LOST = "| lost | shop GET /debug/warn |"
 BLIND = SCENARIO.replace('tags["path"] == "/debug/warn"', 'level == "warning"')
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ci.conftest import BLIND, ROOT, SCENARIO, TAG, Forge, comparing
+from tests.ci.conftest import BLIND, LOST, ROOT, SCENARIO, TAG, Forge, comparing
 from tests.ci.runner import Outcome, Runner
 from tests.fixtures.conftest import CONFIGURATION, SERVICE
 
@@ -129,8 +129,9 @@ def test_what_no_scenario_looks_at_is_found_by_comparing_with_main(repository: R
     assert [name for name, became in outcome.steps.items() if became == "failure"] == ["Judge"], outcome.log
     assert "Comparing with run 1 of main." in outcome.log
     assert "sentry-harness diff ended with exit code 1" in outcome.log
-    assert "tags.path" in outcome.summary
-    assert "tags.path" in repository.forge.comments[0]["body"]
+    assert LOST in outcome.summary
+    assert LOST in repository.forge.comments[0]["body"]
+    assert "::error file=apps/shop/scenarios/test_shop.py,line=10,title=shop GET /debug/warn::" in outcome.log
     assert (repository.artifact(2, "sentry-report-comparison") / "index.html").is_file()
     # A reviewer finds it in one place of the page, not in two.
     assert outcome.summary.count("regressed against the reference run") == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ci.conftest import BLIND, ROOT, SCENARIO, TAG, Forge, comparing
+from tests.ci.conftest import BLIND, LOST, ROOT, SCENARIO, TAG, Forge, comparing
 from tests.fixtures.conftest import CONFIGURATION, SERVICE
 
 MERGE_REQUEST = {"CI_MERGE_REQUEST_IID": "5", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "release/1", "GITLAB_TOKEN": "t"}
@@ -83,4 +83,4 @@ def test_what_no_scenario_looks_at_is_found_by_comparing_with_the_target(tmp_pat
     prepare(tmp_path, BLIND, SERVICE.replace(TAG, "pass"))
     done = run_job(tmp_path, forge, **MERGE_REQUEST)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "tags.path" in forge.comments[0]["body"]
+    assert LOST in forge.comments[0]["body"]
