@@ -72,10 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("a pull request has a number from 1")
-    return number
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a pull request")
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -105,7 +104,10 @@ def _up(options: argparse.Namespace, console: Console) -> None:
 
 
 def _comment(options: argparse.Namespace, console: Console) -> None:
-    summary = options.summary.read_text(encoding="utf-8")
+    try:
+        summary = options.summary.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{options.summary} cannot be read: {problem}; name the summary.md of a report") from problem
     pull_request = pull_request_of(os.environ, options.pull_request)
     if pull_request is None:
         console.print("This job runs for no pull request, so there is nothing to comment on.")

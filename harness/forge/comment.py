@@ -9,7 +9,7 @@ from typing import Protocol
 
 from harness.forge.api import NoAnswer
 
-_MARKER = re.compile(r"(?!.*--)[\w./ -]{1,100}")
+_MARKER = re.compile(r"(?!.*--)[^<>\x00-\x1f]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def comment_body(summary: str, *, tag: str, longest: int, run_url: str | None) -
 def _tag(marker: str) -> str:
     if not _MARKER.fullmatch(marker):
         raise ValueError(
-            f"the marker {marker!r} may have up to 100 letters, digits, '_', '.', '/', ' ' and single '-'"
+            f"the marker {marker!r} must have 1 to 100 characters on one line, without '<', '>' and '--'"
         )
     return f"<!-- sentry-harness: {marker} -->"
 

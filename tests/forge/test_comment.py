@@ -110,13 +110,13 @@ def test_the_comment_that_is_there_is_updated_also_on_a_later_page(api: response
 def test_comments_of_other_markers_are_left_alone(api: responses.RequestsMock) -> None:
     api.get(f"{GITHUB}/5/comments", json=[github_comment(1, f"{TAG}\nold")])
     api.post(f"{GITHUB}/5/comments", json=github_comment(2, ""), status=201)
-    publish(pull_request(), "new", marker="verification of the shop")
-    assert body_of(api.calls[1]).startswith("<!-- sentry-harness: verification of the shop -->\n")
+    publish(pull_request(), "new", marker="verification (shop)")
+    assert body_of(api.calls[1]).startswith("<!-- sentry-harness: verification (shop) -->\n")
 
 
 @pytest.mark.parametrize("marker", ["", "a-->b", "x--y", "two\nlines", "<b>"])
 def test_a_marker_that_cannot_be_hidden_is_refused(marker: str) -> None:
-    with pytest.raises(ValueError, match="may have up to 100 letters"):
+    with pytest.raises(ValueError, match="must have 1 to 100 characters"):
         publish(pull_request(), "text", marker=marker)
 
 
@@ -259,10 +259,15 @@ def test_elsewhere_there_is_nowhere_to_comment(
     assert "neither GitHub Actions" in capsys.readouterr().err
 
 
-def test_a_summary_that_is_not_there_is_one_line(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_summary_that_cannot_be_read_is_one_line(
+    surroundings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["comment", "report/summary.md"]) > 0
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "report/summary.md" in line
+    (tmp_path / "image.md").write_bytes(b"\x89PNG")
+    assert main(["comment", "image.md"]) > 0
+    missing, binary = capsys.readouterr().err.splitlines()
+    assert "report/summary.md cannot be read" in missing
+    assert "image.md cannot be read" in binary
 
 
 def test_an_address_that_is_no_api_is_said(
