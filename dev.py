@@ -140,13 +140,22 @@ def call(*command: str | Path) -> int:
         return 130
 
 
+def schema(name: str) -> list[str | Path]:
+    """The command that holds files against a JSON Schema that the checker brings along."""
+    return [BINARIES / "check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{name}"]
+
+
 def lint() -> int:
-    """Ruff, mypy strict and the layers of the house."""
+    """Ruff, mypy strict, the layers of the house, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
         [BINARIES / "mypy"],
         [BINARIES / "lint-imports"],
+        [*schema("github-actions"), "action.yml"],
+        [*schema("github-workflows"), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))],
+        [*schema("gitlab-ci"), "docs/gitlab-ci.yml"],
+        [BINARIES / "zizmor", "--offline", "--quiet", "."],
     ]
     return max(call(*step) for step in steps)
 
