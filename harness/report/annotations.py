@@ -71,13 +71,13 @@ def _problems(record: RunRecord) -> list[str]:
 def _importance(test: TestRecord) -> tuple[int, bool, bool]:
     order = (Outcome.FAILED, Outcome.ERROR, Outcome.NOT_RUN)
     failing = any(finding.fails for finding in test.findings)
-    lost = any(difference.kind == "lost" for difference in test.differences)
+    lost = any(difference.is_regression for difference in test.differences)
     return order.index(test.outcome), not failing, not lost
 
 
 def _why(test: TestRecord) -> Iterator[str]:
     noted = [finding_line(finding) for finding in test.findings if finding.fails]
-    noted += [_difference(difference) for difference in test.differences if difference.kind != "gained"]
+    noted += [_difference(difference) for difference in test.differences if difference.is_regression]
     if noted:
         yield first_line(test.message)
         yield from noted

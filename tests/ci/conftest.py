@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,12 +29,6 @@ def test_warn(capture):
 # How summaries tell that the tag was lost.
 LOST = "| lost | shop GET /debug/warn |"
 BLIND = SCENARIO.replace('tags["path"] == "/debug/warn"', 'level == "warning"')
-
-
-def comparing() -> bool:
-    """Whether reports can be compared."""
-    asked = [str(Path(sys.executable).with_name("sentry-harness")), "diff", "--help"]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 class Forge:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ci.conftest import BLIND, LOST, ROOT, SCENARIO, TAG, Forge, comparing
+from tests.ci.conftest import BLIND, LOST, ROOT, SCENARIO, TAG, Forge
 from tests.ci.runner import Outcome, Runner
 from tests.fixtures.conftest import CONFIGURATION, SERVICE
 
@@ -120,7 +120,6 @@ def test_a_lost_tag_fails_the_pull_request_and_is_told_everywhere(repository: Re
     assert "No comparison: found no successful run of main with an artifact sentry-report" in outcome.log
 
 
-@pytest.mark.skipif(not comparing(), reason="sentry-harness has no command diff")
 def test_what_no_scenario_looks_at_is_found_by_comparing_with_main(repository: Repository) -> None:
     repository.scenarios(BLIND)
     assert repository.push(1).succeeded
@@ -138,7 +137,6 @@ def test_what_no_scenario_looks_at_is_found_by_comparing_with_main(repository: R
     assert not repository.push(3, compare_with="main").succeeded
 
 
-@pytest.mark.skipif(not comparing(), reason="sentry-harness has no command diff")
 def test_a_pull_request_that_changes_nothing_is_like_main(repository: Repository) -> None:
     assert repository.push(1).succeeded
     outcome = repository.pull_request(2)
