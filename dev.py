@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
-NODE_PROJECTS = [ROOT / "services" / "payment"]
+FRONTEND = ROOT / "services" / "frontend"
+NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
@@ -39,7 +40,7 @@ def require_interpreters() -> None:
     if sys.version_info < OLDEST_PYTHON:
         stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, this is {sys.version.split()[0]}.")
     if shutil.which("node") is None or shutil.which("npm") is None:
-        stop("Node 20.19 or newer with npm is needed for the payment service; 'node' or 'npm' is not on PATH.")
+        stop("Node 20.19 or newer with npm is needed for payment and the front end; 'node' or 'npm' is not on PATH.")
     answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_NODE:
@@ -99,6 +100,20 @@ def set_up_node(project: Path) -> None:
     stamp.write_text(wanted)
 
 
+def build_frontend() -> None:
+    """Build the page that the front end serves, from its sources and its packages."""
+    stamp = FRONTEND / "dist" / ".built-from"
+    sources = sorted(path for folder in ("src", "public") for path in (FRONTEND / folder).rglob("*") if path.is_file())
+    names = [str(path.relative_to(FRONTEND)) for path in sources]
+    settings = [FRONTEND / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    wanted = fingerprint(*settings, *names, *sources)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Building services/frontend ...", flush=True)
+    run("npm", "run", "build", cwd=FRONTEND)
+    stamp.write_text(wanted)
+
+
 def set_up_browser() -> None:
     """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
     if any(shutil.which(name) for name in BROWSERS):
@@ -117,6 +132,7 @@ def set_up() -> None:
     set_up_python()
     for project in NODE_PROJECTS:
         set_up_node(project)
+    build_frontend()
 
 
 def lock() -> None:
