@@ -103,7 +103,9 @@ def set_up_node(project: Path) -> None:
 def build_frontend() -> None:
     """Build the page that the front end serves, from its sources and its packages."""
     stamp = FRONTEND / "dist" / ".built-from"
-    sources = sorted(path for folder in ("src", "public") for path in (FRONTEND / folder).rglob("*") if path.is_file())
+    sources = sorted(
+        path for folder in ("src", "public") for path in (FRONTEND / folder).rglob("*") if path.is_file()
+    )
     names = [str(path.relative_to(FRONTEND)) for path in sources]
     settings = [FRONTEND / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
     wanted = fingerprint(*settings, *names, *sources)
@@ -115,11 +117,14 @@ def build_frontend() -> None:
 
 
 def set_up_browser() -> None:
-    """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
+    """Install Chromium, in which tests look at pages; where that is not possible, they say that they skip."""
     if any(shutil.which(name) for name in BROWSERS):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print("No Chromium found: the tests that look at the report in a browser are skipped.", flush=True)
+        print(
+            "No Chromium found: the tests that look at the report and the front end in a browser are skipped.",
+            flush=True,
+        )
         return
     print("Setting up Chromium ...", flush=True)
     run("apt-get", "update")
@@ -156,13 +161,19 @@ def call(*command: str | Path) -> int:
         return 130
 
 
+def in_node_projects(script: str) -> list[list[str | Path]]:
+    """The commands that run a script of each `package.json`."""
+    return [["npm", "run", "--silent", "--prefix", project, script] for project in NODE_PROJECTS]
+
+
 def lint() -> int:
-    """Ruff, mypy strict and the layers of the house."""
+    """Ruff, mypy strict, the layers of the house, and TypeScript over the Node projects."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
         [BINARIES / "mypy"],
         [BINARIES / "lint-imports"],
+        *in_node_projects("check"),
     ]
     return max(call(*step) for step in steps)
 
@@ -180,7 +191,9 @@ def main() -> int:
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
             set_up_browser()
-            return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
+            tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]
+            # What is asked for by name is pytest's alone.
+            return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])
         case "lint":
             return lint()
         case "lock":
