@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import requests
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.services.browsing import CHROMIUM, FLAGS, FLUSH, PHONE, ROOT, SECONDS, Casino, Visit, new_visit
+from tests.services.browsing import CHROMIUM, FLAGS, FLUSH, PHONE, SECONDS, Casino, Visit, new_visit
 from tests.services.conversation import StartService
+from tests.services.page_server import ServePage, address_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: install the package `chromium`")
 
-FRONTEND = ROOT / "services" / "frontend"
 CARD = "5555 5555 5555 4444"
 # What the page writes into its own card field.
 TYPED_BY_PAGE = "4242 4242 4242 4242"
 SECTIONS = {"crash": "Service crashes", "load": "Memory and threading", "specific": "Service-specific errors"}
 NOBODY = "http://127.0.0.1:9"
-
-OpenPage = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
@@ -49,33 +44,6 @@ def visit(casino: Casino, chromium: Browser) -> Iterator[Visit]:
     visit.open(casino.url)
     yield visit
     visit.page.context.close()
-
-
-@pytest.fixture
-def serve_page() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts the page's server by itself."""
-    started: list[subprocess.Popen[str]] = []
-
-    def serve(**environment: str) -> subprocess.Popen[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")}
-        process = subprocess.Popen(
-            ["node", "server.mjs"], cwd=FRONTEND, env={**kept, "PORT": "0", **environment}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield serve
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def address_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    announced = re.match(r"listening on (http://\S+)", process.stdout.readline())
-    assert announced is not None
-    return announced[1]
 
 
 class TestPanel:
@@ -161,7 +129,7 @@ class TestPanel:
             assert casino.telemetry(trace_id).events == ()
 
     def test_services_that_do_not_answer_are_said_in_words(
-        self, chromium: Browser, start_service: StartService, serve_page: Callable[..., subprocess.Popen[str]]
+        self, chromium: Browser, start_service: StartService, serve_page: ServePage
     ) -> None:
         gone = dict.fromkeys(("GAME_ENGINE_URL", "ANALYTICS_URL", "PAYMENT_URL"), NOBODY)
         gateway = start_service("gateway", **gone)
@@ -176,9 +144,7 @@ class TestPanel:
         expect(visit.page.locator("#result")).to_contain_text("No round was played: game-engine is not available.")
         visit.page.context.close()
 
-    def test_a_gateway_that_is_not_there_is_said_too(
-        self, chromium: Browser, serve_page: Callable[..., subprocess.Popen[str]]
-    ) -> None:
+    def test_a_gateway_that_is_not_there_is_said_too(self, chromium: Browser, serve_page: ServePage) -> None:
         visit = new_visit(chromium)
         visit.open(address_of(serve_page(GATEWAY_URL=NOBODY)))
         words = f"gateway does not answer: the gateway at {NOBODY} cannot be reached."
@@ -329,29 +295,3 @@ class TestLook:
         visit.press("payment GET /debug/crash")
         assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         visit.page.context.close()
-
-
-class TestServer:
-    def test_a_signal_ends_it(self, serve_page: Callable[..., subprocess.Popen[str]]) -> None:
-        process = serve_page()
-        assert requests.get(f"{address_of(process)}/health", timeout=10).json()["status"] == "ok"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS) == 0
-
-    @pytest.mark.parametrize(
-        ("variable", "value", "words"),
-        [
-            ("PORT", "x", "PORT must be"),
-            ("GATEWAY_URL", "ftp://x", "GATEWAY_URL must be"),
-            ("HOST", "x.invalid", "HOST"),
-        ],
-    )
-    def test_a_bad_setting_is_one_line(
-        self, serve_page: Callable[..., subprocess.Popen[str]], variable: str, value: str, words: str
-    ) -> None:
-        process = serve_page(**{variable: value})
-        _, complaint = process.communicate(timeout=SECONDS)
-        assert process.returncode == 2
-        assert complaint.startswith("frontend: ")
-        assert words in complaint
-        assert complaint.count("\n") == 1
