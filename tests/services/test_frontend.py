@@ -153,6 +153,15 @@ class TestPanel:
         assert "no DSN is configured" in visit.outcome()
         visit.page.context.close()
 
+    def test_a_sentry_that_is_not_there_is_said_and_hurts_nothing(
+        self, chromium: Browser, serve_page: ServePage
+    ) -> None:
+        visit = new_visit(chromium)
+        visit.open(address_of(serve_page(GATEWAY_URL=NOBODY, SENTRY_DSN=f"{NOBODY.replace('//', '//key@')}/1")))
+        visit.press("frontend uncaught-error")
+        assert "reported, but Sentry did not take it" in visit.outcome()
+        visit.page.context.close()
+
 
 class TestFailures:
     @pytest.mark.parametrize(
