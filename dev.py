@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
-NODE_PROJECTS = [ROOT / "services" / "payment"]
+FRONTEND = ROOT / "services" / "frontend"
+NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
@@ -39,7 +40,7 @@ def require_interpreters() -> None:
     if sys.version_info < OLDEST_PYTHON:
         stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, this is {sys.version.split()[0]}.")
     if shutil.which("node") is None or shutil.which("npm") is None:
-        stop("Node 20.19 or newer with npm is needed for the payment service; 'node' or 'npm' is not on PATH.")
+        stop("Node 20.19 or newer with npm is needed for payment and the front end; 'node' or 'npm' is not on PATH.")
     answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_NODE:
@@ -99,12 +100,31 @@ def set_up_node(project: Path) -> None:
     stamp.write_text(wanted)
 
 
+def build_frontend() -> None:
+    """Build the page that the front end serves, from its sources and its packages."""
+    stamp = FRONTEND / "dist" / ".built-from"
+    sources = sorted(
+        path for folder in ("src", "public") for path in (FRONTEND / folder).rglob("*") if path.is_file()
+    )
+    names = [str(path.relative_to(FRONTEND)) for path in sources]
+    settings = [FRONTEND / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    wanted = fingerprint(*settings, *names, *sources)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Building services/frontend ...", flush=True)
+    run("npm", "run", "build", cwd=FRONTEND)
+    stamp.write_text(wanted)
+
+
 def set_up_browser() -> None:
-    """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
+    """Install Chromium, in which tests look at pages; where that is not possible, they say that they skip."""
     if any(shutil.which(name) for name in BROWSERS):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print("No Chromium found: the tests that look at the report in a browser are skipped.", flush=True)
+        print(
+            "No Chromium found: the tests that look at the report and the front end in a browser are skipped.",
+            flush=True,
+        )
         return
     print("Setting up Chromium ...", flush=True)
     run("apt-get", "update")
@@ -117,6 +137,7 @@ def set_up() -> None:
     set_up_python()
     for project in NODE_PROJECTS:
         set_up_node(project)
+    build_frontend()
 
 
 def lock() -> None:
@@ -145,13 +166,19 @@ def schema(name: str) -> list[str | Path]:
     return [BINARIES / "check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{name}"]
 
 
+def in_node_projects(script: str) -> list[list[str | Path]]:
+    """The commands that run a script of each `package.json`."""
+    return [["npm", "run", "--silent", "--prefix", project, script] for project in NODE_PROJECTS]
+
+
 def lint() -> int:
-    """Ruff, mypy strict, the layers of the house, and what CI systems will read."""
+    """Ruff, mypy strict, the layers of the house, TypeScript over the Node projects, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
         [BINARIES / "mypy"],
         [BINARIES / "lint-imports"],
+        *in_node_projects("check"),
         [*schema("github-actions"), "action.yml"],
         [*schema("github-workflows"), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))],
         [*schema("gitlab-ci"), "docs/gitlab-ci.yml"],
@@ -173,7 +200,9 @@ def main() -> int:
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
             set_up_browser()
-            return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
+            tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]
+            # What is asked for by name is pytest's alone.
+            return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])
         case "lint":
             return lint()
         case "lock":
