@@ -123,8 +123,8 @@ def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups, "--universal"]
-    result = ["--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra=browser", *groups]
+    result = ["--universal", "--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
     run(*sources, "--python-version", "3.11", *result)
     for project in NODE_PROJECTS:
         run("npm", "update", "--package-lock-only", cwd=project)

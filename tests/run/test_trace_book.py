@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from harness.collector.inbox import Inbox
-from harness.run.gathering import TraceBook
+from harness.run.trace_book import TraceBook
 from tests.samples import OTHER_TRACE, add_to, envelope, error
 
 
