@@ -21,6 +21,7 @@ ENVIRONMENT = ROOT / ".venv"
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 NODE_PROJECTS = [ROOT / "services" / "payment"]
+NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
@@ -100,11 +101,11 @@ def set_up_node(project: Path) -> None:
 
 
 def set_up_browser() -> None:
-    """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
+    """Install Chromium, in which pages are verified; where that is not possible, the tests that need it say so."""
     if any(shutil.which(name) for name in BROWSERS):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print("No Chromium found: the tests that look at the report in a browser are skipped.", flush=True)
+        print("No Chromium found: tests in a browser are skipped. Install it to have them run.", flush=True)
         return
     print("Setting up Chromium ...", flush=True)
     run("apt-get", "update")
@@ -124,9 +125,17 @@ def lock() -> None:
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
     sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra=browser", *groups]
-    result = ["--universal", "--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
+    result = [
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--upgrade",
+        "--quiet",
+        "--output-file",
+        "requirements.lock",
+    ]
     run(*sources, "--python-version", "3.11", *result)
-    for project in NODE_PROJECTS:
+    for project in NODE_PROJECTS + NODE_PROJECTS_OF_TESTS:
         run("npm", "update", "--package-lock-only", cwd=project)
 
 
@@ -161,9 +170,12 @@ def main() -> int:
     set_up()
     match command.command:
         case "verify":
+            set_up_browser()
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
             set_up_browser()
+            for project in NODE_PROJECTS_OF_TESTS:
+                set_up_node(project)
             return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
         case "lint":
             return lint()

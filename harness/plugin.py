@@ -114,7 +114,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         from harness.verify.answer import status_problem
 
         captured = pyfuncitem.funcargs.get("capture")
-        problem = status_problem(cast("Capture", captured), scenario.status, scenario.exit_code, scenario.trigger.service)
+        problem = status_problem(
+            cast("Capture", captured), scenario.status, scenario.exit_code, scenario.trigger.service
+        )
         if problem:
             pytest.fail(problem, pytrace=False)
     try:

@@ -44,24 +44,21 @@ class Chromium:
     """
 
     def __init__(self, executable: str | None = None) -> None:
-        self._playwright = sync_playwright().start()
-        self._loop = asyncio.get_running_loop()
-        try:
-            self._browser = _launch(self._playwright, executable)
-            self.bell = self._browser.new_page()
-        except BaseException:
-            self._playwright.stop()
-            raise
-        asyncio._set_running_loop(None)
+        with _running(None):
+            self._playwright = sync_playwright().start()
+            self._loop = asyncio.get_running_loop()
+            try:
+                self._browser = _launch(self._playwright, executable)
+                self.bell = self._browser.new_page()
+            except BaseException:
+                self._playwright.stop()
+                raise
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Let Playwright work in this thread, and nothing else that runs a loop."""
-        asyncio._set_running_loop(self._loop)
-        try:
+        with _running(self._loop):
             yield
-        finally:
-            asyncio._set_running_loop(None)
 
     def new_context(self) -> BrowserContext:
         """A profile of its own: nothing in it is left from another one."""
@@ -73,6 +70,17 @@ class Chromium:
         with self.in_use():
             self._browser.close()
             self._playwright.stop()
+
+
+@contextmanager
+def _running(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
+    """Let a loop be the one that runs in this thread; another Playwright may have left one of its own there."""
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)
 
 
 def _launch(playwright: Playwright, named: str | None) -> PlaywrightBrowser:

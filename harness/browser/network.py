@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from playwright.sync_api import BrowserContext, Error, Page, Request
@@ -17,6 +18,13 @@ _ENDLESS = frozenset({"eventsource", "websocket"})
 GIVEN_UP = "net::ERR_ABORTED"
 """How a request ends that the page itself gives up, or leaves behind when it goes."""
 _QUIET = "quiet"
+_TURNS = """async () => {
+    const { port1, port2 } = new MessageChannel();
+    for (let left = 5; left > 0; left -= 1) {
+        await new Promise((turned) => { port1.onmessage = turned; port2.postMessage(null); });
+    }
+    port1.close();
+}"""
 QUIET_TIMEOUT = 15.0
 
 
@@ -30,12 +38,13 @@ class Sent:
 
     Args:
         requests: in their order, those that carry telemetry left out.
-        continued: trace ids that requests and telemetry speak of, in the order in which they came up.
+        traces: what it sent of each trace, in words, in the order in which the traces came up: ``request``, or the
+            type of an item.
         replayed: whether an error that it reported belongs to a session replay.
     """
 
     requests: tuple[Request, ...]
-    continued: tuple[str, ...]
+    traces: Mapping[str, tuple[str, ...]]
     replayed: bool
 
 
@@ -52,6 +61,7 @@ class Network:
         self._bell = bell
         self._requests: list[Request] = []
         self._open: list[Request] = []
+        self._known: set[str] = set()
         self._someone_waits = False
         context.on("request", self._on_request)
         context.on("requestfinished", self._on_end)
@@ -66,18 +76,24 @@ class Network:
         Args:
             since: how many requests there had been.
         """
-        traces: dict[str, None] = {}
+        traces: dict[str, list[str]] = {}
         requests = []
         replayed = False
         for request in self._requests[since:]:
             if (envelope := _envelope(request)) is not None:
-                traces.update(dict.fromkeys(sorted(trace_ids(envelope))))
+                for trace_id in sorted(trace_ids(envelope)):
+                    traces.setdefault(trace_id, []).extend(item.type for item in envelope.items)
                 replayed = replayed or _names_replay(envelope)
             else:
                 requests.append(request)
                 if (trace := _trace(request)) is not None:
-                    traces[trace.trace_id] = None
-        return Sent(tuple(requests), tuple(traces), replayed)
+                    traces.setdefault(trace.trace_id, []).append("request")
+        new = {trace_id: tuple(held) for trace_id, held in traces.items() if trace_id not in self._known}
+        return Sent(tuple(requests), new, replayed)
+
+    def know(self, traces: Iterable[str]) -> None:
+        """Take traces for known: what is sent of them later is nothing new."""
+        self._known.update(traces)
 
     def wait_until_quiet(self, page: Page) -> None:
         """Wait until no request is open.
@@ -126,16 +142,14 @@ def settle_turns(page: Page) -> None:
     Args:
         page: the page; one that is closed has nothing to begin.
     """
-    if not page.is_closed():
-        page.evaluate(
-            """async () => {
-                const { port1, port2 } = new MessageChannel();
-                for (let left = 5; left > 0; left -= 1) {
-                    await new Promise((turned) => { port1.onmessage = turned; port2.postMessage(null); });
-                }
-                port1.close();
-            }"""
-        )
+    while not page.is_closed():
+        try:
+            page.evaluate(_TURNS)
+        except Error:
+            # It was left for another page in this very moment, which is loaded first.
+            page.wait_for_load_state("load")
+        else:
+            return
 
 
 def exchange(request: Request) -> Exchange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,26 +43,65 @@ class _Beginning:
 
 
 class Action:
-    """Something that is done on a page; has its capture when it is over."""
+    """Something that is done on a page; has its captures when it is over.
+
+    Args:
+        title: what is done, in words.
+    """
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._capture: Capture | None = None
+        self._captures: tuple[Capture, ...] | None = None
+        self._sent: Mapping[str, tuple[str, ...]] = {}
 
     @property
-    def capture(self) -> Capture:
-        """Everything that arrived for the trace that the action started.
+    def captures(self) -> tuple[Capture, ...]:
+        """Everything that arrived for each trace that the action started, in the order in which they began.
 
         Raises:
             LookupError: the action is not over.
         """
-        if self._capture is None:
-            raise LookupError(f"{self._title!r} is not over: ask for its capture after the `with` block")
-        return self._capture
+        if self._captures is None:
+            raise LookupError(f"{self._title}: ask for what was captured after the `with` block")
+        return self._captures
 
-    def conclude(self, capture: Capture) -> None:
-        """Note what was captured."""
-        self._capture = capture
+    @property
+    def capture(self) -> Capture:
+        """Everything that arrived for the one trace that the action started.
+
+        Raises:
+            BrowserFailure: it started none, or several.
+            LookupError: the action is not over.
+        """
+        __tracebackhide__ = True
+        if len(self.captures) != 1:
+            raise BrowserFailure(_not_one_trace(self._title, self._sent))
+        return self.captures[0]
+
+    def conclude(self, sent: Mapping[str, tuple[str, ...]], captures: Iterable[Capture]) -> None:
+        """Note what came of it.
+
+        Args:
+            sent: what the page sent of each trace.
+            captures: what was captured of each.
+        """
+        self._sent = sent
+        self._captures = tuple(captures)
+
+
+def _not_one_trace(title: str, sent: Mapping[str, tuple[str, ...]]) -> str:
+    if not sent:
+        return (
+            f"{title}: it started no trace: no request had a sentry-trace header, and the page sent no telemetry. "
+            "Is the SDK initialised with the DSN that the fleet gives the service, with "
+            "browserTracingIntegration() and with tracePropagationTargets that match the services it calls?"
+        )
+    listed = "\n".join(f"  {trace_id}: {', '.join(held)}" for trace_id, held in sent.items())
+    return (
+        f"{title}: it started {len(sent)} traces, one is expected:\n{listed}\n"
+        "Start one trace for the whole action, and keep in mind that an error which leaves Sentry.startNewTrace "
+        "uncaught is reported outside of it. Or use `with page.action(...) as action` and look at `action.captures`."
+    )
 
 
 class Page:
@@ -95,8 +134,7 @@ class Page:
         self._network = network
         self._diary = diary
         self._deliver = deliver
-        self._known: set[str] = set()
-        self._load: tuple[_Beginning, tuple[str, ...], Observation] | None = None
+        self._load: tuple[_Beginning, Mapping[str, tuple[str, ...]], Observation] | None = None
 
     def load(self, path: str) -> None:
         """Go to a path of the service and wait until the page is there and quiet.
@@ -108,9 +146,9 @@ class Page:
         try:
             self.playwright.goto(self._visit.url + path, wait_until="load")
         except Error as problem:
-            raise BrowserFailure(f"{self._service}: the page {path} does not open: {problem.message}") from problem
-        traces = self._finish(began)
-        self._load = began, traces, self._observed(began, traces[0] if traces else "", None)
+            raise BrowserFailure(f"{self._service}: the page {path} does not open: {_why(problem)}") from None
+        sent = self._finish(began)
+        self._load = began, sent, self._observed(began, next(iter(sent), ""), None)
 
     @cached_property
     def load_capture(self) -> Capture:
@@ -121,9 +159,12 @@ class Page:
         """
         if self._load is None:
             raise BrowserFailure(f"{self._service}: no page was loaded")
-        began, traces, observation = self._load
-        self._only(traces, f"{self._service}: the page load")
-        return self._judged(observation, began, self._deliver(observation))
+        began, sent, observation = self._load
+        if len(sent) != 1:
+            raise BrowserFailure(_not_one_trace(f"{self._service}: the page load", sent))
+        capture = self._deliver(observation)
+        self._explain(began, [capture], None, until=began.entries + len(observation.view.console))
+        return capture
 
     def press(self, name: str, *, status: int | None = None, exit_code: int | None = None) -> Capture:
         """Press the one button with an accessible name, and give what came of it.
@@ -141,15 +182,15 @@ class Page:
         button = self.playwright.get_by_role("button", name=name, exact=True)
         try:
             button.first.wait_for(timeout=FIND_TIMEOUT * 1000)
-        except Error as problem:
-            raise BrowserFailure(f"{self._service}: no button {name!r}; there are: {self._buttons()}") from problem
+        except Error:
+            raise BrowserFailure(f"{self._service}: no button {name!r}; there are: {self._buttons()}") from None
         if (count := button.count()) > 1:
             raise BrowserFailure(f"{self._service}: {count} buttons have the name {name!r}; it must be one alone")
         with self.action(f'press "{name}"', status=status, exit_code=exit_code) as action:
             try:
                 button.click(timeout=FIND_TIMEOUT * 1000)
             except Error as problem:
-                raise BrowserFailure(f"{self._service}: {name!r} cannot be pressed: {problem.message}") from problem
+                raise BrowserFailure(f"{self._service}: {name!r} cannot be pressed: {_why(problem)}") from None
         return action.capture
 
     @contextmanager
@@ -162,7 +203,7 @@ class Page:
             exit_code: as for `press`.
 
         Raises:
-            BrowserFailure: it does not start one trace, or the answer is another one.
+            BrowserFailure: the answer is another one.
             ValueError: a service cannot be ended that others use as well.
         """
         __tracebackhide__ = True
@@ -171,25 +212,32 @@ class Page:
                 f"{title}: a service that ends its process must be one of its own: browser.open(..., isolated=(...))"
             )
         began = self._mark(secrets.token_hex(16))
-        action = Action(title)
+        action = Action(f"{self._service}: {title}")
         yield action
-        traces = self._finish(began)
-        own = tuple(trace_id for trace_id in traces if trace_id != began.trace_id) or traces
-        observation = self._observed(
-            began, self._only(own, f"{self._service}: {title}"), title, status=status, exit_code=exit_code
-        )
-        capture = self._judged(observation, began, self._deliver(observation))
-        target = capture.evidence.target
-        if (status, exit_code) != (None, None) and (problem := self._answer(capture, status, exit_code, target)):
-            raise BrowserFailure(problem)
-        action.conclude(capture)
+        sent = self._finish(began)
+        # What the page did in no trace of its own is beside the point, unless it is an error or all there is.
+        rest = sent.get(began.trace_id or "", ())
+        if len(sent) > 1 and not {"event", "request"} & set(rest):
+            sent = {trace_id: held for trace_id, held in sent.items() if trace_id != began.trace_id}
+        observations = [
+            self._observed(began, trace_id, title, status=status, exit_code=exit_code) for trace_id in sent
+        ]
+        captures = [self._deliver(observation) for observation in observations]
+        self._explain(began, captures, status)
+        action.conclude(sent, captures)
+        if status is not None or exit_code is not None:
+            self._hold_answer(action, status, exit_code)
 
-    def _answer(self, capture: Capture, status: int | None, exit_code: int | None, target: str) -> str | None:
-        if capture.evidence.response is None and capture.evidence.problem is None:
-            return (
-                f"{capture.evidence.title}: status or exit code cannot be held, the page made no request in its trace"
+    def _hold_answer(self, action: Action, status: int | None, exit_code: int | None) -> None:
+        __tracebackhide__ = True
+        answered = [held for held in action.captures if held.evidence.response or held.evidence.problem]
+        capture = answered[0] if answered else action.capture
+        if not answered:
+            raise BrowserFailure(
+                f"{capture.evidence.title}: the page made no request that could be answered {status}"
             )
-        return status_problem(capture, status, exit_code, target)
+        if problem := status_problem(capture, status, exit_code, capture.evidence.target):
+            raise BrowserFailure(problem)
 
     def _mark(self, trace_id: str | None) -> _Beginning:
         if trace_id is not None:
@@ -197,8 +245,8 @@ class Page:
             begin_trace(self.playwright, trace_id)
         return _Beginning(self._scenarios.moment(), len(self._network), len(self._diary), trace_id)
 
-    def _finish(self, began: _Beginning) -> tuple[str, ...]:
-        """Wait until the page has done and sent all that the action set going; gives the traces that are new."""
+    def _finish(self, began: _Beginning) -> Mapping[str, tuple[str, ...]]:
+        """Wait until the page has done and sent all that was set going; gives what it sent of each new trace."""
         self._settle()
         flushed = flush(self.playwright)
         self._settle()
@@ -207,10 +255,9 @@ class Page:
             self._settle()
         if not flushed:
             raise BrowserFailure(f"{self._service}: the page's SDK could not send everything that it has captured")
-        continued = self._network.sent(began.requests).continued
-        traces = tuple(trace_id for trace_id in continued if trace_id not in self._known)
-        self._known.update(traces)
-        self._scenarios.adopt(traces)
+        traces = self._network.sent(began.requests).traces
+        self._network.know(traces)
+        self._scenarios.adopt(tuple(traces))
         return traces
 
     def _settle(self) -> None:
@@ -218,21 +265,6 @@ class Page:
             self._network.wait_until_quiet(self.playwright)
         except NotQuiet as problem:
             raise BrowserFailure(f"{self._service}: {problem}") from problem
-
-    def _only(self, traces: tuple[str, ...], what: str) -> str:
-        if len(traces) == 1:
-            return traces[0]
-        if not traces:
-            raise BrowserFailure(
-                f"{what} started no trace: no request had a sentry-trace header, and the page sent no telemetry. "
-                "Is the SDK initialised with the DSN that the fleet gives the service, with "
-                "browserTracingIntegration() and with tracePropagationTargets that match the services it calls?"
-            )
-        listed = "\n".join(f"  {trace_id}" for trace_id in traces)
-        raise BrowserFailure(
-            f"{what} started {len(traces)} traces, one is expected:\n{listed}\nStart one trace for the whole action "
-            "(Sentry.startNewTrace), or do less in one action"
-        )
 
     def _observed(
         self,
@@ -261,11 +293,17 @@ class Page:
             exit_code=exit_code,
         )
 
-    def _judged(self, observation: Observation, began: _Beginning, capture: Capture) -> Capture:
-        reported = [event for event in (*capture.errors, *capture.messages) if event.service == self._service]
-        until = began.entries + len(observation.view.console)
-        self._diary.expect(began.entries, until, status=observation.status, reported=reported)
-        return capture
+    def _explain(
+        self, began: _Beginning, captures: Iterable[Capture], status: int | None, *, until: int | None = None
+    ) -> None:
+        reported = [
+            event
+            for capture in captures
+            for event in (*capture.errors, *capture.messages)
+            if event.service == self._service
+        ]
+        until = len(self._diary) if until is None else until
+        self._diary.expect(began.entries, until, status=status, reported=reported)
 
     def _buttons(self) -> str:
         settle_turns(self.playwright)
@@ -274,3 +312,10 @@ class Page:
             for button in self.playwright.get_by_role("button").all()
         ]
         return ", ".join(map(repr, names)) or "none at all"
+
+
+def _why(problem: Error) -> str:
+    """Playwright's reason without its log, but for what it saw last of an element that it could not use."""
+    first, *log = problem.message.splitlines()
+    seen = [line.strip(" -") for line in log if "element is " in line or "intercepts pointer" in line]
+    return f"{first} {seen[-1]}" if seen else first

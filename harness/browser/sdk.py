@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 FLUSH_TIMEOUT = 10.0
 
 # What a page does outside of any span of its own belongs to the scope that all others are made from; there is one
-# for each version of the SDK that is loaded (`getMainCarrier` of @sentry/core). An idle span, such as that of the page
-# load, is active on this very scope and is ended by nothing but time; from version 11 on it is held by a WeakRef.
+# for each version of the SDK that is loaded (`getMainCarrier` of @sentry/core). An idle span, such as that of the
+# page load, is active on this very scope and is ended by nothing but time; since version 11 a WeakRef holds it.
 _SCOPES = """
     const scopes = Object.values(globalThis.__SENTRY__ ?? {})
         .map((carrier) => carrier?.defaultCurrentScope).filter((scope) => scope?.getClient?.());

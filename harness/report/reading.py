@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from harness.collector.inbox import Arrival
-from harness.report.record import SCHEMA, VERSION, CaptureRecord, EnvelopeRecord, ResponseRecord, RunRecord
+from harness.report.record import (
+    SCHEMA,
+    VERSION,
+    CaptureRecord,
+    EnvelopeRecord,
+    PageRecord,
+    ResponseRecord,
+    RunRecord,
+)
 from harness.telemetry.resources import ResourceSample
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.wire.envelope import Envelope, MalformedEnvelope
 from harness.wire.trace import DynamicSamplingContext
 
@@ -91,6 +99,7 @@ def evidence_of(capture: CaptureRecord, record: RunRecord, arrivals: Sequence[Ar
         secrets=capture.canaries,
         sampling_context=None if capture.sampling_context is None else _context(capture.sampling_context),
         exit_expected=capture.exit_code is not None,
+        page=None if capture.page is None else _page(capture.page),
     )
 
 
@@ -125,6 +134,10 @@ def _facts(name: str, capture: CaptureRecord, record: RunRecord) -> ServiceFacts
 def _response(held: ResponseRecord) -> Response:
     body = base64.b64decode(held.body) if held.body_encoding == "base64" else held.body.encode()
     return Response(held.status, held.headers, body, held.elapsed_ms, held.url)
+
+
+def _page(held: PageRecord) -> PageView:
+    return PageView(held.url, held.console, base64.b64decode(held.screenshot))
 
 
 def _context(held: Mapping[str, str]) -> DynamicSamplingContext:

@@ -16,6 +16,7 @@ from harness.report.record import (
     EnvelopeRecord,
     FindingRecord,
     Outcome,
+    PageRecord,
     ResourceRecord,
     ResponseRecord,
     RunRecord,
@@ -27,7 +28,7 @@ from harness.run.scenario import Scenario
 from harness.run.summary import RunSummary
 from harness.telemetry.resources import ResourceSample
 from harness.telemetry.routing import trace_ids
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.finding import Finding
 
 Instance = tuple[str, str | None]
@@ -179,6 +180,7 @@ def _capture(
         canaries={name: value for name, value in evidence.secrets.items() if name not in withheld},
         withheld=tuple(sorted(withheld & evidence.secrets.keys())),
         sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
+        page=_page(evidence.page),
     )
 
 
@@ -190,6 +192,12 @@ def _response(response: Response | None) -> ResponseRecord | None:
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(response.body).decode(), "base64"
     return ResponseRecord(response.status, dict(response.headers), body, encoding, response.elapsed_ms, response.url)
+
+
+def _page(page: PageView | None) -> PageRecord | None:
+    if page is None:
+        return None
+    return PageRecord(page.url, page.console, base64.b64encode(page.screenshot).decode())
 
 
 def _service(facts: ServiceFacts, samples: Sequence[ResourceSample], lines: dict[str, int]) -> ServiceRecord:

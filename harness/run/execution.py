@@ -208,7 +208,7 @@ class Execution:
             scenario = observing.scenario("")
             key = f"{scenario.trigger.title} #{len(self._scenarios) + 1}"
             self._scenarios[key] = replace(scenario, key=key)
-            self._gatherings[key] = self._pool.submit(self._look, observing)
+            self._gatherings[key] = self._pool.submit(self._look, key, observing)
         self._book.adopt(observation.trace_id)
         self._endpoints_triggered.update(covered_endpoints(observation.exchanges, self._manifests, view))
         return key
@@ -265,9 +265,10 @@ class Execution:
             guess = did_you_mean(service, self._spec.services)
             raise InvalidScenario(f"{asked_by}: the fleet has no service {service!r}.{guess}")
 
-    def _look(self, observing: Observing) -> Observing:
-        observing.refresh()
+    def _look(self, key: str, observing: Observing) -> Observing:
+        evidence = observing.refresh()
         self._last_capture = time.perf_counter()
+        self._durations[key] = (evidence.title, time.time() - observing.began.at)
         return observing
 
     def _run(self, scenario: Scenario) -> Gathering:

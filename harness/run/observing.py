@@ -123,6 +123,11 @@ class Observing:
         self._evidence: Evidence | None = None
 
     @property
+    def began(self) -> Moment:
+        """When the action began."""
+        return self._observation.began
+
+    @property
     def evidence(self) -> Evidence:
         """What was observed; looked for when it is first asked for."""
         return self._evidence or self.refresh()
