@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
@@ -27,6 +26,7 @@ from harness.fixtures.connection import own_execution, scenarios_of, serve_execu
 from harness.fixtures.fleet import collector, fleet
 from harness.fixtures.reporting import keep_results, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
+from harness.fixtures.selection import is_whole_run, note_deselected
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["_sentry_chromium", "capture", "collector", "fleet", "sentry_browser", "sentry_capture", "trigger"]
 
 _SUMMARY = pytest.StashKey[RunSummary]()
-_NARROWED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -91,8 +90,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remember that this is not the whole run, so that endpoint coverage does not complain."""
-    for item in items[:1]:
-        item.config.stash[_NARROWED] = True
+    note_deselected(items)
 
 
 @pytest.hookimpl(trylast=True)
@@ -102,7 +100,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     selected = [scenario for item in session.items if (scenario := scenario_of(item)) is not None]
     if selected:
-        scenarios_of(session.config).begin(selected, complete=_is_whole_run(session.config))
+        scenarios_of(session.config).begin(selected, complete=is_whole_run(session.config))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -167,7 +165,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     reports = [report for listed in terminalreporter.stats.values() for report in listed]
     for line, markup in summary_lines(summary, *noted_findings(reports)):
         terminalreporter.write_line(line, **markup)
-    for line, markup in baseline_lines(config, reports, complete=_is_whole_run(config)):
+    for line, markup in baseline_lines(config, reports, complete=is_whole_run(config)):
         terminalreporter.write_line(line, **markup)
     for line, markup in report_lines(config):
         terminalreporter.write_line(line, **markup)
@@ -176,11 +174,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _interrupt(*_: object) -> NoReturn:
     # Not by raising SIGINT: a shell that starts something in the background lets it ignore that signal.
     raise KeyboardInterrupt
-
-
-def _is_whole_run(config: pytest.Config) -> bool:
-    named = [Path(config.invocation_params.dir, argument.split("::")[0]) for argument in config.args]
-    # Only workers deselect under xdist, so the options are asked as well.
-    chosen = any(config.getoption(option, default=None) for option in ("lf", "keyword", "markexpr", "deselect"))
-    narrowed = config.stash.get(_NARROWED, False) or chosen
-    return not narrowed and all(path.is_dir() for path in named)

@@ -63,7 +63,9 @@ class Diary:
         """
         return tuple(entry.text for entry in self._entries[since:])
 
-    def expect(self, since: int, until: int, *, status: int | None, reported: Iterable[ErrorEvent]) -> None:
+    def expect(
+        self, since: int, until: int, *, status: int | None, reported: Iterable[ErrorEvent], may_fail: bool
+    ) -> None:
         """Take what happened during an action for expected, as far as it is explained.
 
         Args:
@@ -71,6 +73,7 @@ class Diary:
             until: how many when it was over.
             status: the answer that the test expects.
             reported: what the page reported to Sentry during the action: it is not overlooked.
+            may_fail: whether requests may get no answer.
         """
         told = [event.value or "" for event in reported]
         for number in range(since, until):
@@ -78,7 +81,7 @@ class Diary:
             if entry.kind == "refused":
                 explained = entry.status == status
             elif entry.kind == "failed":
-                explained = bool(told)
+                explained = may_fail or bool(told)
             else:
                 explained = any(value and (value in entry.message or entry.message in value) for value in told)
             if explained:
@@ -100,12 +103,12 @@ class Diary:
         )
 
     def _on_console(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(_OF_A_REQUEST):
+            return
         where = message.location
         place = f" ({where['url']}:{where['lineNumber'] + 1})" if where.get("url") else ""
-        is_trouble = message.type == "error" and not message.text.startswith(_OF_A_REQUEST)
-        self._entries.append(
-            Entry("console", f"console.{message.type}: {message.text}{place}", is_trouble, message.text)
-        )
+        text = f"console.{message.type}: {message.text}{place}"
+        self._entries.append(Entry("console", text, is_trouble=message.type == "error", message=message.text))
 
     def _on_error(self, error: WebError) -> None:
         self._entries.append(

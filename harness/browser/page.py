@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Error
 from playwright.sync_api import Page as PlaywrightPage
 
+from harness.browser.action import Action, BrowserFailure, not_one_trace
 from harness.browser.diary import Diary
 from harness.browser.network import Network, NotQuiet, exchange, settle_turns
 from harness.browser.sdk import begin_trace, flush
@@ -28,10 +29,6 @@ FIND_TIMEOUT = 5.0
 _JPEG_QUALITY = 60
 
 
-class BrowserFailure(AssertionError):
-    """What was asked of a page cannot be done, or did not start one trace; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Beginning:
     """How far everything was when something began."""
@@ -40,68 +37,6 @@ class _Beginning:
     requests: int
     entries: int
     trace_id: str | None
-
-
-class Action:
-    """Something that is done on a page; has its captures when it is over.
-
-    Args:
-        title: what is done, in words.
-    """
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._captures: tuple[Capture, ...] | None = None
-        self._sent: Mapping[str, tuple[str, ...]] = {}
-
-    @property
-    def captures(self) -> tuple[Capture, ...]:
-        """Everything that arrived for each trace that the action started, in the order in which they began.
-
-        Raises:
-            LookupError: the action is not over.
-        """
-        if self._captures is None:
-            raise LookupError(f"{self._title}: ask for what was captured after the `with` block")
-        return self._captures
-
-    @property
-    def capture(self) -> Capture:
-        """Everything that arrived for the one trace that the action started.
-
-        Raises:
-            BrowserFailure: it started none, or several.
-            LookupError: the action is not over.
-        """
-        __tracebackhide__ = True
-        if len(self.captures) != 1:
-            raise BrowserFailure(_not_one_trace(self._title, self._sent))
-        return self.captures[0]
-
-    def conclude(self, sent: Mapping[str, tuple[str, ...]], captures: Iterable[Capture]) -> None:
-        """Note what came of it.
-
-        Args:
-            sent: what the page sent of each trace.
-            captures: what was captured of each.
-        """
-        self._sent = sent
-        self._captures = tuple(captures)
-
-
-def _not_one_trace(title: str, sent: Mapping[str, tuple[str, ...]]) -> str:
-    if not sent:
-        return (
-            f"{title}: it started no trace: no request had a sentry-trace header, and the page sent no telemetry. "
-            "Is the SDK initialised with the DSN that the fleet gives the service, with "
-            "browserTracingIntegration() and with tracePropagationTargets that match the services it calls?"
-        )
-    listed = "\n".join(f"  {trace_id}: {', '.join(held)}" for trace_id, held in sent.items())
-    return (
-        f"{title}: it started {len(sent)} traces, one is expected:\n{listed}\n"
-        "Start one trace for the whole action, and keep in mind that an error which leaves Sentry.startNewTrace "
-        "uncaught is reported outside of it. Or use `with page.action(...) as action` and look at `action.captures`."
-    )
 
 
 class Page:
@@ -161,7 +96,7 @@ class Page:
             raise BrowserFailure(f"{self._service}: no page was loaded")
         began, sent, observation = self._load
         if len(sent) != 1:
-            raise BrowserFailure(_not_one_trace(f"{self._service}: the page load", sent))
+            raise BrowserFailure(not_one_trace(f"{self._service}: the page load", sent))
         capture = self._deliver(observation)
         self._explain(began, [capture], None, until=began.entries + len(observation.view.console))
         return capture
@@ -219,11 +154,14 @@ class Page:
         rest = sent.get(began.trace_id or "", ())
         if len(sent) > 1 and not {"event", "request"} & set(rest):
             sent = {trace_id: held for trace_id, held in sent.items() if trace_id != began.trace_id}
-        observations = [
-            self._observed(began, trace_id, title, status=status, exit_code=exit_code) for trace_id in sent
-        ]
-        captures = [self._deliver(observation) for observation in observations]
-        self._explain(began, captures, status)
+        observed = self._observed(began, "", title)
+        captures = []
+        for trace_id in sent:
+            of_trace = replace(observed, trace_id=trace_id)
+            if of_trace.first is not None:
+                of_trace = replace(of_trace, status=status, exit_code=exit_code)
+            captures.append(self._deliver(of_trace))
+        self._explain(began, captures, status, may_fail=exit_code is not None)
         action.conclude(sent, captures)
         if status is not None or exit_code is not None:
             self._hold_answer(action, status, exit_code)
@@ -266,15 +204,7 @@ class Page:
         except NotQuiet as problem:
             raise BrowserFailure(f"{self._service}: {problem}") from problem
 
-    def _observed(
-        self,
-        began: _Beginning,
-        trace_id: str,
-        title: str | None,
-        *,
-        status: int | None = None,
-        exit_code: int | None = None,
-    ) -> Observation:
+    def _observed(self, began: _Beginning, trace_id: str, title: str | None) -> Observation:
         requests = self._network.sent(began.requests).requests
         return Observation(
             visit=self._visit.key,
@@ -289,12 +219,16 @@ class Page:
                 console=self._diary.lines(began.entries),
                 screenshot=self.playwright.screenshot(type="jpeg", quality=_JPEG_QUALITY),
             ),
-            status=status,
-            exit_code=exit_code,
         )
 
     def _explain(
-        self, began: _Beginning, captures: Iterable[Capture], status: int | None, *, until: int | None = None
+        self,
+        began: _Beginning,
+        captures: Iterable[Capture],
+        status: int | None,
+        *,
+        may_fail: bool = False,
+        until: int | None = None,
     ) -> None:
         reported = [
             event
@@ -303,7 +237,7 @@ class Page:
             if event.service == self._service
         ]
         until = len(self._diary) if until is None else until
-        self._diary.expect(began.entries, until, status=status, reported=reported)
+        self._diary.expect(began.entries, until, status=status, reported=reported, may_fail=may_fail)
 
     def _buttons(self) -> str:
         settle_turns(self.playwright)

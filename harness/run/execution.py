@@ -8,14 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
 from harness.fleet.configuration import did_you_mean
-from harness.fleet.fleet import Fleet, FleetView
+from harness.fleet.fleet import Fleet
 from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
 from harness.run.gathering import Gathering, entry_of
@@ -27,6 +26,7 @@ from harness.run.observing import Moment, Observation, Observing, Visit, covered
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
 from harness.run.trace_book import TraceBook
+from harness.run.visiting import Visits
 from harness.verify.checks.registry import Allowance, RunSubject, judge_run
 from harness.verify.evidence import Evidence
 from harness.verify.settings import CheckSettings
@@ -65,6 +65,7 @@ class Execution:
         self._collector = Collector()
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
         self._book = TraceBook(self._collector.inbox)
+        self._visits = Visits(self._fleet)
         self._lookout = Lookout(self._fleet, self._collector, self._book)
         self._lock = threading.Lock()
         self._reviving = threading.Lock()
@@ -73,11 +74,9 @@ class Execution:
         self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
         self._ready: Future[None] | None = None
         self._gatherings: dict[str, Future[Gathering | Observing]] = {}
-        self._visited = 0
         self._handed_out: set[str] = set()
         self._durations: dict[str, tuple[str, float]] = {}
         self._scenarios: dict[str, Scenario] = {}
-        self._visits: dict[str, tuple[FleetView, ExitStack]] = {}
         self._manifests: dict[str, Endpoints] = {}
         self._endpoints_triggered: set[tuple[str, str, str]] = set()
         self._coverage_is_enforced = True
@@ -170,26 +169,13 @@ class Execution:
         ready.result()
         for name in (service, *isolated):
             self._require(name, "the browser")
-        stack = ExitStack()
-        view: FleetView = self._fleet
-        if isolated:
-            try:
-                view = stack.enter_context(self._fleet.isolated(service, *isolated))
-            except StartFailure as problem:
-                raise InvalidScenario(str(problem)) from problem
-        else:
+        if not isolated:
             self._revive(service, *filter(None, [self._spec.entry]))
-        with self._lock:
-            self._visited += 1
-            key = f"{service} visit {self._visited}"
-            self._visits[key] = (view, stack)
-        return Visit(key, view.instances[service].url, isolated=bool(isolated))
+        return self._visits.open(service, isolated)
 
     def leave(self, visit: str) -> None:
         """End a visit, with the services that were started for it."""
-        with self._lock:
-            _, stack = self._visits.pop(visit)
-        stack.close()
+        self._visits.leave(visit)
 
     def moment(self) -> Moment:
         """Now, as evidence counts it."""
@@ -202,8 +188,8 @@ class Execution:
 
     def observe(self, observation: Observation) -> str:
         """Begin to gather the evidence of what a page did; gives a key for it."""
+        view = self._visits.view(observation.visit)
         with self._lock:
-            view, _ = self._visits[observation.visit]
             observing = Observing(observation, view, self._lookout, secrets=self._secrets)
             scenario = observing.scenario("")
             key = f"{scenario.trigger.title} #{len(self._scenarios) + 1}"

@@ -26,8 +26,8 @@ def scope_isolation(subject: Subject) -> Iterator[Finding]:
                 code="scope-isolation.foreign",
                 message=f"it carries {foreign}, the id of another scenario's request{also}; its own is "
                 f"{own or 'none'}. What was set for one request is still there, or already there, in another: use "
-                "the request's own scope (isolation_scope, withIsolationScope) instead of a global one, a new one for "
-                "every thread and task, and no module-level state",
+                "the request's own scope (isolation_scope, withIsolationScope) instead of a global one, a new one "
+                "for every thread and task, and no module-level state",
                 service=parcel.service,
                 item=parcel.item,
                 path=first,
