@@ -22,7 +22,7 @@ from harness.run.harvest import Harvest
 from harness.run.looking import Lookout
 from harness.run.manifest import Endpoints, fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
-from harness.run.observing import Moment, Observation, Observing, Visit, covered_endpoints
+from harness.run.observing import Moment, Observation, Observing, Visit, addresses_of, covered_endpoints
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
 from harness.run.trace_book import TraceBook
@@ -196,7 +196,8 @@ class Execution:
             self._scenarios[key] = replace(scenario, key=key)
             self._gatherings[key] = self._pool.submit(self._look, key, observing)
         self._book.adopt(observation.trace_id)
-        self._endpoints_triggered.update(covered_endpoints(observation.exchanges, self._manifests, view))
+        covered = covered_endpoints(observation.exchanges, self._manifests, addresses_of(view), self._spec)
+        self._endpoints_triggered.update(covered)
         return key
 
     def stop(self) -> RunSummary:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from harness.fleet.fleet import FleetView
+from harness.fleet.spec import FleetSpec
 from harness.run.gathering import EXIT_TIMEOUT
 from harness.run.looking import Followed, Lookout
 from harness.run.manifest import Endpoints
@@ -117,9 +118,10 @@ class Observing:
         self._lookout = lookout
         self._secrets = secrets
         first = observation.first
-        called = None if first is None else endpoint_of(first, view)
+        addresses = addresses_of(view)
+        called = None if first is None else endpoint_of(first, addresses, view.spec)
         self._target, self._path = called or (observation.page, observation.path)
-        self._called = self._target if first is None else _service_at(first.url, view) or self._target
+        self._called = self._target if first is None else addresses.get(urlsplit(first.url).netloc, self._target)
         self._evidence: Evidence | None = None
 
     @property
@@ -176,43 +178,49 @@ class Observing:
         return self._evidence
 
 
-def endpoint_of(exchange: Exchange, view: FleetView) -> tuple[str, str] | None:
+def addresses_of(view: FleetView) -> dict[str, str]:
+    """Service names by the host and port at which a page reaches them."""
+    return {urlsplit(instance.url).netloc: name for name, instance in view.instances.items()}
+
+
+def endpoint_of(exchange: Exchange, addresses: Mapping[str, str], spec: FleetSpec) -> tuple[str, str] | None:
     """Which service answers a request, and its path there; None when it is none of the fleet's.
 
     What goes to the entry service under the route of another service is that service's.
 
     Args:
         exchange: the request.
-        view: the instances that the page reaches.
+        addresses: as `addresses_of` gives them.
+        spec: the fleet's configuration.
     """
-    name, path = _service_at(exchange.url, view), urlsplit(exchange.url).path or "/"
+    url = urlsplit(exchange.url)
+    name, path = addresses.get(url.netloc), url.path or "/"
     if name is None:
         return None
-    if name == view.spec.entry:
-        for service in view.spec.services.values():
+    if name == spec.entry:
+        for service in spec.services.values():
             if service.route is not None and path.startswith(service.route + "/"):
                 return service.name, path.removeprefix(service.route)
     return name, path
 
 
 def covered_endpoints(
-    exchanges: Iterable[Exchange], manifests: Mapping[str, Endpoints], view: FleetView
+    exchanges: Iterable[Exchange],
+    manifests: Mapping[str, Endpoints],
+    addresses: Mapping[str, str],
+    spec: FleetSpec,
 ) -> Iterator[tuple[str, str, str]]:
     """Service, method and path of the manifests' endpoints that a page has called.
 
     Args:
         exchanges: the page's requests.
         manifests: endpoints by service; a path may have parameters in braces.
-        view: the instances that the page reaches.
+        addresses: as `addresses_of` gives them.
+        spec: the fleet's configuration.
     """
     for exchange in exchanges:
-        called = endpoint_of(exchange, view)
+        called = endpoint_of(exchange, addresses, spec)
         for method, template in manifests.get(called[0], ()) if called else ():
             pattern = _PARAMETER.sub("[^/]+", re.escape(template))
             if called and method == exchange.method and re.fullmatch(pattern, called[1]):
                 yield called[0], method, template
-
-
-def _service_at(url: str, view: FleetView) -> str | None:
-    netloc = urlsplit(url).netloc
-    return next((name for name, held in view.instances.items() if urlsplit(held.url).netloc == netloc), None)
