@@ -115,7 +115,7 @@ class Network:
             except Error as problem:
                 waiting = "\n".join(f"  {request.method} {request.url}" for request in self._open)
                 raise NotQuiet(
-                    f"the page still waits for an answer after {QUIET_TIMEOUT:.0f} s:\n{waiting}"
+                    f"the page still waits for an answer after {QUIET_TIMEOUT:g} s:\n{waiting}"
                 ) from problem
             finally:
                 self._someone_waits = False
