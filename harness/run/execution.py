@@ -194,6 +194,7 @@ class Execution:
             scenario = observing.scenario("")
             key = f"{scenario.trigger.title} #{len(self._scenarios) + 1}"
             self._scenarios[key] = replace(scenario, key=key)
+            self._allowed.update(observation.allowed)
             self._gatherings[key] = self._pool.submit(self._look, key, observing)
         self._book.adopt(observation.trace_id)
         covered = covered_endpoints(observation.exchanges, self._manifests, addresses_of(view), self._spec)

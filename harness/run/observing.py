@@ -78,6 +78,7 @@ class Observation:
         view: what the page showed at the end.
         status: expected status of the first answer; None when any is accepted.
         exit_code: the exit code with which the called service is expected to end.
+        allowed: code and reason of every finding that the test allows, as in `Scenario`.
     """
 
     visit: str
@@ -90,6 +91,7 @@ class Observation:
     view: PageView
     status: int | None = None
     exit_code: int | None = None
+    allowed: tuple[tuple[str, str], ...] = ()
 
     @property
     def first(self) -> Exchange | None:
@@ -150,7 +152,12 @@ class Observing:
             action=None if seen.action is None else f"{seen.page}: {seen.action}",
         )
         return Scenario(
-            key, trigger, seen.status, isolated=self._view is not self._lookout.fleet, exit_code=seen.exit_code
+            key,
+            trigger,
+            seen.status,
+            isolated=self._view is not self._lookout.fleet,
+            exit_code=seen.exit_code,
+            allowed=seen.allowed,
         )
 
     def refresh(self) -> Evidence:

@@ -22,7 +22,7 @@ VERSION_KEYS = frozenset({"build", "kernel_version", "raw_description", "version
 # What a browser measures of itself: how fast the machine was decides whether it is there at all.
 MEASURED_SPANS = ("browser.", "paint", "ui.interaction", "ui.long", "ui.webvital")
 MEASUREMENTS = frozenset({"cls", "connection.rtt", "fcp", "fp", "inp", "lcp", "ttfb", "ttfb.requestTime"})
-# The SDK adds the place in the source to a span only if it was slow, and what a browser could measure is there only then.
+# Named for spans only if they were slow (the place in the source), or if the browser came to measure it.
 UNSTABLE_ATTRIBUTES = re.compile(
     r"(code|browser|network\.connection|connection|performance|cls|fcp|fp|inp|lcp|ttfb)\."
     r"|http\.request\.(\w+_(start|end)|time_to_first_byte)$|effectiveConnectionType$"
