@@ -77,6 +77,9 @@ class Page:
         Raises:
             BrowserFailure: the page cannot be opened.
         """
+        __tracebackhide__ = True
+        if not path.startswith("/"):
+            raise BrowserFailure(f"{self._service}: the path of a page begins with '/', not {path!r}")
         began = self._mark(None)
         try:
             self.playwright.goto(self._visit.url + path, wait_until="load")
@@ -92,6 +95,7 @@ class Page:
         Raises:
             BrowserFailure: the page load is not one trace.
         """
+        __tracebackhide__ = True
         if self._load is None:
             raise BrowserFailure(f"{self._service}: no page was loaded")
         began, sent, observation = self._load
@@ -185,6 +189,7 @@ class Page:
 
     def _finish(self, began: _Beginning) -> Mapping[str, tuple[str, ...]]:
         """Wait until the page has done and sent all that was set going; gives what it sent of each new trace."""
+        __tracebackhide__ = True
         self._settle()
         flushed = flush(self.playwright)
         self._settle()
@@ -199,6 +204,7 @@ class Page:
         return traces
 
     def _settle(self) -> None:
+        __tracebackhide__ = True
         try:
             self._network.wait_until_quiet(self.playwright)
         except NotQuiet as problem:
