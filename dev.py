@@ -22,6 +22,7 @@ BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 FRONTEND = ROOT / "services" / "frontend"
 NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
+NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
@@ -117,14 +118,11 @@ def build_frontend() -> None:
 
 
 def set_up_browser() -> None:
-    """Install Chromium, in which tests look at pages; where that is not possible, they say that they skip."""
+    """Install Chromium, in which pages are verified; where that is not possible, the tests that need it say so."""
     if any(shutil.which(name) for name in BROWSERS):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print(
-            "No Chromium found: the tests that look at the report and the front end in a browser are skipped.",
-            flush=True,
-        )
+        print("No Chromium found: tests in a browser are skipped. Install it to have them run.", flush=True)
         return
     print("Setting up Chromium ...", flush=True)
     run("apt-get", "update")
@@ -144,10 +142,18 @@ def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups, "--universal"]
-    result = ["--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra=browser", *groups]
+    result = [
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--upgrade",
+        "--quiet",
+        "--output-file",
+        "requirements.lock",
+    ]
     run(*sources, "--python-version", "3.11", *result)
-    for project in NODE_PROJECTS:
+    for project in NODE_PROJECTS + NODE_PROJECTS_OF_TESTS:
         run("npm", "update", "--package-lock-only", cwd=project)
 
 
@@ -172,7 +178,7 @@ def in_node_projects(script: str) -> list[list[str | Path]]:
 
 
 def lint() -> int:
-    """Ruff, mypy strict, the layers of the house, TypeScript over the Node projects, and what CI systems will read."""
+    """Ruff, mypy strict, the layers of the house, TypeScript, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
@@ -197,9 +203,12 @@ def main() -> int:
     set_up()
     match command.command:
         case "verify":
+            set_up_browser()
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
             set_up_browser()
+            for project in NODE_PROJECTS_OF_TESTS:
+                set_up_node(project)
             tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]
             # What is asked for by name is pytest's alone.
             return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])

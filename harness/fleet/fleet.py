@@ -219,14 +219,14 @@ class Fleet(FleetView):
         self.stop()
 
     @contextmanager
-    def isolated(self, service: str) -> Iterator[FleetView]:
-        """Fresh instances of a service and of the entry service, for something that kills or blocks it.
+    def isolated(self, *services: str) -> Iterator[FleetView]:
+        """Fresh instances of services and of the entry service, for something that kills or blocks them.
 
         The fresh ones know each other; everything else is shared with the fleet. They get DSNs of their own, see
         `dsn_for`, and free ports even where the configuration has a fixed one.
 
         Args:
-            service: the service to have for oneself.
+            services: those to have for oneself.
 
         Raises:
             LookupError: there is no such service.
@@ -235,10 +235,9 @@ class Fleet(FleetView):
         """
         if not self._instances:
             raise RuntimeError("A fleet must be started before one of its services can be had in isolation.")
-        shared = self._instance(service)
-        names = [service]
-        if self.spec.entry not in (None, service) and shared.spec.route is not None:
-            names.append(str(self.spec.entry))
+        names = list(dict.fromkeys(self._instance(service).spec.name for service in services))
+        if self.spec.entry is not None and any(self.spec.services[name].route is not None for name in names):
+            names = list(dict.fromkeys([*names, self.spec.entry]))
         fresh = {
             name: self._new_instance(name, f"{name}#{next(self._numbers[name])}", reserve_port()) for name in names
         }

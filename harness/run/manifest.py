@@ -6,12 +6,14 @@ from typing import Any
 
 import requests
 
+Endpoints = tuple[tuple[str, str], ...]
+
 
 class UnreadableManifest(RuntimeError):
     """A service's manifest cannot be read; the message says what it should look like."""
 
 
-def fetch_manifest(service: str, url: str, *, timeout: float = 10.0) -> tuple[tuple[str, str], ...]:
+def fetch_manifest(service: str, url: str, *, timeout: float = 10.0) -> Endpoints:
     """``(method, path)`` of every debug endpoint that a service lists.
 
     The answer is a JSON list of ``{"method": ..., "path": ...}`` objects, or an object with that list under

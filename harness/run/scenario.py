@@ -34,6 +34,7 @@ class Trigger:
         params: additional query parameters.
         via: service through which the request goes; None for the fleet's entry service.
         timeout: seconds to wait for the answer.
+        action: what was done in a browser to have it sent, in words; None when the harness sends it.
     """
 
     service: str
@@ -46,11 +47,12 @@ class Trigger:
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     via: str | None = None
     timeout: float = 30.0
+    action: str | None = None
 
     @property
     def title(self) -> str:
-        """``payment GET /debug/crash``."""
-        return f"{self.service} {self.method} {self.path}"
+        """``payment GET /debug/crash``, or the action in the browser."""
+        return self.action or f"{self.service} {self.method} {self.path}"
 
     @property
     def endpoint(self) -> tuple[str, str, str]:

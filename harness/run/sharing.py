@@ -11,6 +11,7 @@ from multiprocessing.managers import BaseManager
 from typing import Protocol, cast
 
 from harness.run.execution import Execution, ServiceAddress
+from harness.run.observing import Moment, Observation, Visit
 from harness.run.scenario import Scenario, Trigger
 from harness.verify.evidence import Evidence
 
@@ -32,6 +33,21 @@ class Scenarios(Protocol):
 
     def services(self) -> dict[str, ServiceAddress]:
         """The running services."""
+
+    def visit(self, service: str, isolated: Sequence[str] = ()) -> Visit:
+        """Make a service ready for a page in a browser."""
+
+    def leave(self, visit: str) -> None:
+        """End a visit, with the services that were started for it."""
+
+    def moment(self) -> Moment:
+        """Now, as evidence counts it."""
+
+    def adopt(self, trace_ids: Sequence[str]) -> None:
+        """Take traces that a page started for this run's own."""
+
+    def observe(self, observation: Observation) -> str:
+        """Begin to gather the evidence of what a page did; gives a key for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ class ExecutionServer:
             self._server.serve_forever()
 
 
-_EXPOSED = ("begin", "evidence", "refresh", "services", "trigger")
+_EXPOSED = tuple(name for name in vars(Scenarios) if not name.startswith("_"))
 _Manager.register("execution", exposed=_EXPOSED)
 
 
