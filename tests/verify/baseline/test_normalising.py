@@ -203,7 +203,7 @@ def test_requests_that_a_page_makes_at_once_have_no_order() -> None:
         return [held["data"]["url"] for held in shape["events"][0]["breadcrumbs"]]
 
     made = (
-        crumb("fetch", "/b"),
+        crumb("xhr", "/b"),
         crumb("xhr", "/a"),
         crumb("ui.click", "/z"),
         crumb("fetch", "/d"),
