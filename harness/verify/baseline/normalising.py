@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ UNSTABLE_ATTRIBUTES = re.compile(
     r"(code|browser|network\.connection|connection|performance|cls|fcp|fp|inp|lcp|ttfb)\."
     r"|http\.request\.(\w+_(start|end)|time_to_first_byte)$|effectiveConnectionType$"
 )
+
+# A page makes many requests at once, and notes each when it is answered.
+REQUEST_CRUMBS = frozenset({"fetch", "xhr"})
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 
@@ -102,7 +106,7 @@ def _event(event: ErrorEvent, trace: Trace, rules: Placeholders) -> Shape:
         "user": event.user,
         "contexts": {name: _context(name, context) for name, context in event.contexts.items() if name != "trace"},
         "extra": figure(event.extra),
-        "breadcrumbs": [_breadcrumb(crumb) for crumb in event.breadcrumbs],
+        "breadcrumbs": _breadcrumbs(event, rules),
         "fingerprint": event.fingerprint,
         "request": _request(event.request),
         "release": event.release,
@@ -145,6 +149,15 @@ def _without_recursion(frames: list[str]) -> list[str]:
         if frame not in kept:
             kept.append(frame)
     return kept
+
+
+def _breadcrumbs(event: ErrorEvent, rules: Placeholders) -> list[Shape]:
+    crumbs: list[Shape] = []
+    in_page = event.platform == "javascript"
+    for requests, alike in groupby(event.breadcrumbs, lambda crumb: in_page and crumb.category in REQUEST_CRUMBS):
+        shapes = [_breadcrumb(crumb) for crumb in alike]
+        crumbs += sorted(shapes, key=rules.sort_key) if requests else shapes
+    return crumbs
 
 
 def _breadcrumb(crumb: Breadcrumb) -> Shape:

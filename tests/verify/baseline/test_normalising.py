@@ -192,3 +192,22 @@ def test_what_a_browser_measures_of_itself_is_left_out() -> None:
     ((_, segment),) = slow["trace"].items()
     assert segment["measurements"] == ["spins"]
     assert [held["attributes"] for held in segment["spans"].values()] == [["http.request.method"]]
+
+
+def test_requests_that_a_page_makes_at_once_have_no_order() -> None:
+    def crumb(category: str, url: str) -> dict[str, Any]:
+        return {"category": category, "data": {"url": url}}
+
+    def urls(platform: str, *crumbs: dict[str, Any]) -> list[str]:
+        shape = normalise(captured(request(), crash(platform=platform, breadcrumbs={"values": list(crumbs)})))
+        return [held["data"]["url"] for held in shape["events"][0]["breadcrumbs"]]
+
+    made = (
+        crumb("xhr", "/b"),
+        crumb("xhr", "/a"),
+        crumb("ui.click", "/z"),
+        crumb("fetch", "/d"),
+        crumb("fetch", "/c"),
+    )
+    assert urls("javascript", *made) == ["/a", "/b", "/z", "/c", "/d"]
+    assert urls("python", *made) == ["/b", "/a", "/z", "/d", "/c"]
