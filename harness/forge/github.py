@@ -92,4 +92,4 @@ def _number_of_event(path: str | None) -> int | None:
 
 
 def _comment(held: Mapping[str, Any]) -> Comment:
-    return Comment(held["id"], held.get("body") or "", held["html_url"])
+    return Comment(held["id"], held.get("body") or "", held.get("html_url", ""))
