@@ -23,6 +23,8 @@ PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 NODE_PROJECTS = [ROOT / "services" / "payment"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
+DEBUG_ACCESS = ROOT / ".debug-access"
+
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 
 OLDEST_PYTHON = (3, 11)
@@ -99,6 +101,12 @@ def set_up_node(project: Path) -> None:
     stamp.write_text(wanted)
 
 
+def set_up_debug_access() -> None:
+    """Make the key pair that the debug endpoints are opened with, once; it opens this checkout's services only."""
+    if not (DEBUG_ACCESS / "key.pem").exists():
+        run(BINARIES / "sentry-harness", "keys", DEBUG_ACCESS)
+
+
 def set_up_browser() -> None:
     """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
     if any(shutil.which(name) for name in BROWSERS):
@@ -117,15 +125,16 @@ def set_up() -> None:
     set_up_python()
     for project in NODE_PROJECTS:
         set_up_node(project)
+    set_up_debug_access()
 
 
 def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups, "--universal"]
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra", "token", *groups]
     result = ["--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
-    run(*sources, "--python-version", "3.11", *result)
+    run(*sources, "--universal", "--python-version", "3.11", *result)
     for project in NODE_PROJECTS:
         run("npm", "update", "--package-lock-only", cwd=project)
 
