@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 
@@ -43,6 +44,8 @@ export class Service {
     this.#exit = once(this.#process, "exit");
     this.#stderr = text(this.#process.stderr);
     this.url = "";
+    /** @type {any[]} what the service has logged */
+    this.lines = [];
   }
 
   /**
@@ -53,15 +56,15 @@ export class Service {
    */
   static async start(environment) {
     const service = new Service(environment);
-    for await (const line of createInterface(service.#process.stdout)) {
-      service.url = `http://127.0.0.1:${JSON.parse(line).port}`;
-      break;
-    }
-    if (service.url === "") {
+    const log = createInterface(service.#process.stdout);
+    log.on("line", (line) => service.lines.push(JSON.parse(line)));
+    await Promise.race([once(log, "line"), once(log, "close")]);
+    const listening = service.lines.find(({ port }) => port !== undefined);
+    if (listening === undefined) {
       const { stderr } = await service.exited();
       throw new Error(`the service did not start: ${stderr}`);
     }
-    service.#process.stdout.resume();
+    service.url = `http://127.0.0.1:${listening.port}`;
     return service;
   }
 
@@ -80,6 +83,19 @@ export class Service {
   /** End the process in any case. */
   kill() {
     this.#process.kill("SIGKILL");
+  }
+
+  /**
+   * Send a request as it is, which fetch would normalise or refuse.
+   *
+   * @param {string} path
+   * @param {{ method?: string, headers?: import("node:http").OutgoingHttpHeaders }} [options]
+   * @returns {Promise<{ status: number | undefined, headers: import("node:http").IncomingHttpHeaders, body: any }>}
+   */
+  async send(path, options) {
+    const [response] = await once(request(this.url, { ...options, path }).end(), "response");
+    const body = await text(response);
+    return { status: response.statusCode, headers: response.headers, body: body && JSON.parse(body) };
   }
 
   /**
