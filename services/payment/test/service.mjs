@@ -99,6 +99,18 @@ export class Service {
   }
 
   /**
+   * Send a request and hang up before its answer.
+   *
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   */
+  async abandon(path, headers) {
+    const abandoned = request(this.url, { path, headers }).end();
+    await once(abandoned, "finish");
+    abandoned.on("error", () => {}).destroy();
+  }
+
+  /**
    * @param {string} path
    * @param {Record<string, string>} [headers]
    */

@@ -12,14 +12,16 @@ const MOST_TOLD = 20;
 /** @typedef {{ path: string, group: string }} Target */
 
 /** The most recent refusals that Sentry got to hear of, and how many it did not since. */
-class RefusalBudget {
+export class RefusalBudget {
   /** @type {number[]} */
   #told = [];
   #suppressed = 0;
 
-  /** @returns {number | undefined} how many were kept quiet before this one; undefined: so is this one */
-  spend() {
-    const now = performance.now();
+  /**
+   * @param {number} now in milliseconds
+   * @returns {number | undefined} how many were kept quiet before this one; undefined: so is this one
+   */
+  spend(now) {
     this.#told = this.#told.filter((time) => now - time < WINDOW_MS);
     if (this.#told.length >= MOST_TOLD) {
       this.#suppressed += 1;
@@ -78,7 +80,7 @@ export function audit(decision, endpoint, identity, request, response) {
  * @param {Target} endpoint
  */
 function tellRefusal(reason, { path }) {
-  const suppressed = budget.spend();
+  const suppressed = budget.spend(performance.now());
   if (suppressed === undefined) {
     keepQuiet();
     return;

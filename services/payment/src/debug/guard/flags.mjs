@@ -32,7 +32,8 @@ class FlagFile {
   async resolveBooleanEvaluation(flag, fallback) {
     const flags = this.#file.read();
     if (flags === undefined) {
-      return { value: false, reason: StandardResolutionReasons.ERROR, errorCode: ErrorCode.PARSE_ERROR };
+      // Not as an error, over which the SDK would give the fallback: that may be "on".
+      return { value: false, reason: StandardResolutionReasons.DISABLED };
     }
     const value = flags.get(flag);
     return value === undefined
