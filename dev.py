@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
-NODE_PROJECTS = [ROOT / "services" / "payment"]
+FRONTEND = ROOT / "services" / "frontend"
+NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 DEBUG_ACCESS = ROOT / ".debug-access"
@@ -41,7 +42,7 @@ def require_interpreters() -> None:
     if sys.version_info < OLDEST_PYTHON:
         stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, this is {sys.version.split()[0]}.")
     if shutil.which("node") is None or shutil.which("npm") is None:
-        stop("Node 20.19 or newer with npm is needed for the payment service; 'node' or 'npm' is not on PATH.")
+        stop("Node 20.19 or newer with npm is needed for payment and the front end; 'node' or 'npm' is not on PATH.")
     answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.(\d+)", answer)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_NODE:
@@ -107,16 +108,32 @@ def set_up_debug_access() -> None:
         run(BINARIES / "sentry-harness", "keys", DEBUG_ACCESS)
 
 
-def set_up_browser() -> None:
-    """Install Chromium, in which tests look at the report; where that is not possible, they say that they skip."""
-    if any(shutil.which(name) for name in BROWSERS):
+def build_frontend() -> None:
+    """Build the page that the front end serves, from its sources and its packages."""
+    stamp = FRONTEND / "dist" / ".built-from"
+    sources = sorted(
+        path for folder in ("src", "public") for path in (FRONTEND / folder).rglob("*") if path.is_file()
+    )
+    names = [str(path.relative_to(FRONTEND)) for path in sources]
+    settings = [FRONTEND / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    wanted = fingerprint(*settings, *names, *sources)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Building services/frontend ...", flush=True)
+    run("npm", "run", "build", cwd=FRONTEND)
+    stamp.write_text(wanted)
+
+
+def set_up_program(package: str, programs: list[str], without: str) -> None:
+    """Install a program from a Debian package, unless it is there; where that is not possible, say what is not tried."""
+    if any(shutil.which(name) for name in programs):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print("No Chromium found: the tests that look at the report in a browser are skipped.", flush=True)
+        print(f"No {programs[0]} found, so there is no trying of {without}.", flush=True)
         return
-    print("Setting up Chromium ...", flush=True)
+    print(f"Setting up {package} ...", flush=True)
     run("apt-get", "update")
-    run("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
+    run("apt-get", "install", "--yes", "--no-install-recommends", package)
 
 
 def set_up() -> None:
@@ -126,6 +143,7 @@ def set_up() -> None:
     for project in NODE_PROJECTS:
         set_up_node(project)
     set_up_debug_access()
+    build_frontend()
 
 
 def lock() -> None:
@@ -149,13 +167,28 @@ def call(*command: str | Path) -> int:
         return 130
 
 
+def schema(name: str) -> list[str | Path]:
+    """The command that holds files against a JSON Schema that the checker brings along."""
+    return [BINARIES / "check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{name}"]
+
+
+def in_node_projects(script: str) -> list[list[str | Path]]:
+    """The commands that run a script of each `package.json`."""
+    return [["npm", "run", "--silent", "--prefix", project, script] for project in NODE_PROJECTS]
+
+
 def lint() -> int:
-    """Ruff, mypy strict and the layers of the house."""
+    """Ruff, mypy strict, the layers of the house, TypeScript over the Node projects, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
         [BINARIES / "mypy"],
         [BINARIES / "lint-imports"],
+        *in_node_projects("check"),
+        [*schema("github-actions"), "action.yml"],
+        [*schema("github-workflows"), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))],
+        [*schema("gitlab-ci"), "docs/gitlab-ci.yml"],
+        [BINARIES / "zizmor", "--offline", "--quiet", "."],
     ]
     return max(call(*step) for step in steps)
 
@@ -168,12 +201,16 @@ def main() -> int:
     parser.add_argument("command", choices=["setup", "verify", "test", "lint", "lock"])
     command, more = parser.parse_known_args()
     set_up()
+    if command.command in ("verify", "test"):
+        set_up_program("redis-server", ["redis-server"], "rate limits that instances share")
     match command.command:
         case "verify":
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
-            set_up_browser()
-            return call(PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more)
+            set_up_program("chromium", BROWSERS, "the report and the front end in a browser")
+            tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]
+            # What is asked for by name is pytest's alone.
+            return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])
         case "lint":
             return lint()
         case "lock":

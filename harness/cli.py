@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from rich.console import Console
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
+from harness.forge.comment import publish
+from harness.forge.surroundings import pull_request_of
+from harness.report.annotations import github_annotations
 from harness.report.comparing import judge_against
 from harness.report.judging import judge_again
 from harness.report.merging import merge
@@ -140,7 +144,25 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIRECTORY",
             help="write the result as a report of its own",
         )
+    comment = commands.add_parser(
+        "comment",
+        help="show a summary on the pull request",
+        description="Write a summary as a comment on the pull request that this job of GitHub Actions or GitLab CI "
+        "runs for, or bring the comment that is there up to date.",
+    )
+    comment.add_argument("summary", type=Path, metavar="SUMMARY.md", help="summary.md of a report")
+    comment.add_argument(
+        "--marker", default="verification", metavar="NAME", help="keeps several comments apart (default: %(default)s)"
+    )
+    comment.add_argument("--pull-request", type=_number, metavar="N", help="when the job's event does not tell it")
+    comment.set_defaults(run=_comment)
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a pull request")
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -205,6 +227,10 @@ def _diff(options: argparse.Namespace, console: Console) -> int:
     report = read_report(options.of)
     record = judge_against(read_report(options.reference), report, accept_baselines=options.accept_baselines)
     append_step_summary(record)
+    # A run that failed has annotated its failures itself.
+    if report.record.passed:
+        for line in github_annotations(record, Path(record.executions[0].root), os.environ):
+            print(line)
     return _result(replace(report, record=record), options, console)
 
 
@@ -219,6 +245,19 @@ def _result(report: Report, options: argparse.Namespace, console: Console) -> in
         write_report(report, options.report)
         console.print(f"report      {options.report.absolute() / 'index.html'}", soft_wrap=True)
     return 0 if report.record.passed else _BAD_RUN
+
+
+def _comment(options: argparse.Namespace, console: Console) -> int:
+    try:
+        summary = options.summary.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{options.summary} cannot be read: {problem}; name the summary.md of a report") from problem
+    pull_request = pull_request_of(os.environ, options.pull_request)
+    if pull_request is None:
+        console.print("This job runs for no pull request, so there is nothing to comment on.")
+    else:
+        console.print(publish(pull_request, summary, marker=options.marker).url, soft_wrap=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from harness.fixtures.checking import failing_findings, noted_findings
 from harness.fixtures.comparison import explain_comparison
 from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
 from harness.fixtures.fleet import collector, fleet
-from harness.fixtures.reporting import JUDGED, keep_results, report_lines, save_report
+from harness.fixtures.reporting import JUDGED, keep_results, report_annotations, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
@@ -149,6 +149,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line, **markup)
     for line, markup in report_lines(config):
         terminalreporter.write_line(line, **markup)
+    for line in report_annotations(config):
+        terminalreporter.write_line(line)
 
 
 def _interrupt(*_: object) -> NoReturn:

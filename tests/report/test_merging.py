@@ -15,6 +15,7 @@ from harness.report.record import Outcome
 from harness.report.report import Report
 from harness.report.writing import write_report
 from harness.run.summary import Coverage
+from harness.verify.settings import CheckSettings
 from tests.report.conftest import MakeRun, finding
 
 ENDPOINTS = (("GET", "/debug/0"), ("GET", "/debug/1"), ("GET", "/debug/2"))
@@ -89,6 +90,30 @@ def test_of_a_test_that_two_shards_ran_the_worst_outcome_counts(make_run: MakeRu
         assert [test.outcome for test in merged.tests] == [Outcome.PASSED, Outcome.FAILED]
         assert merged.exit_status == 1
         assert len(merged.captures) == 2
+
+
+def test_what_went_wrong_in_any_shard_is_in_the_whole(shards: list[Report]) -> None:
+    wrong = replace(
+        shards[2].record,
+        died=(("payment", 9),),
+        lost=(("payment", "E: x", None),),
+        findings=(finding(),),
+        failure="no",
+        allowed=("fine",),
+    )
+    merged = merge([*shards[:2], replace(shards[2], record=wrong)]).record
+    assert (merged.died, merged.lost, merged.findings) == (wrong.died, wrong.lost, wrong.findings)
+    assert (merged.failure, merged.allowed, merged.exit_status) == ("no", ("fine",), 1)
+
+
+def test_checks_over_a_run_look_at_each_execution_for_itself(shards: list[Report]) -> None:
+    evidence = EvidenceOfReport(merge(shards))
+    for shard in shards:
+        (execution,) = shard.record.executions
+        subject = evidence.subject(execution, CheckSettings())
+        assert [arrival.body for arrival in subject.arrivals] == [arrival.body for arrival in shard.arrivals]
+        assert subject.refusals == shard.refusals
+        assert subject.secrets == tuple(shard.record.captures[0].canaries.items())
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,14 @@ def test_the_evidence_of_each_capture_comes_back_but_for_withheld_secrets(make_r
         assert evidence_of_report.evidence(capture) == expected
 
 
+def test_an_orphan_of_a_service_that_took_no_part_is_not_a_capture_s(make_run: MakeRun) -> None:
+    report = make_run(1, orphans=3).report()
+    stranger = report.arrivals[-2].number
+    arrivals = tuple(replace(held, project_id="77") if held.number == stranger else held for held in report.arrivals)
+    evidence = EvidenceOfReport(replace(report, arrivals=arrivals)).evidence(report.record.captures[0])
+    assert [held.number for held in evidence.orphans] == [stranger - 1, stranger + 1]
+
+
 def test_an_envelope_that_relay_makes_of_another_request_is_kept_beside_it(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(1)
     stored = replace(run.arrivals[0], endpoint="store", body=b'{"message": "old"}', envelope=envelope(error()))

@@ -46,9 +46,9 @@ def test_a_scenario_without_an_outcome_was_not_run(make_run: MakeRun) -> None:
     run = make_run(2)
     del run.tests[1]
     record = run.record(exit_status=2)
-    assert [(test.outcome, test.captures) for test in record.tests] == [
-        (Outcome.NOT_RUN, (trace_id(1),)),
-        (Outcome.PASSED, (trace_id(0),)),
+    assert [(test.outcome, test.own_outcome, test.captures) for test in record.tests] == [
+        (Outcome.NOT_RUN, Outcome.NOT_RUN, (trace_id(1),)),
+        (Outcome.PASSED, Outcome.PASSED, (trace_id(0),)),
     ]
     assert record.tests_by_outcome["not run"] == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import pytest
 import sentry_sdk
 
 from tests.services.conversation import FOLDERS, SERVICES, Listener, ServiceProcess, StartService
+from tests.services.page_server import ServePage, start_page_server
 
 sys.path[:0] = [str(SERVICES / folder) for folder in FOLDERS]
 
@@ -30,6 +32,19 @@ def start_service() -> Iterator[StartService]:
             return running.enter_context(ServiceProcess(module, environment))
 
         yield start
+
+
+@pytest.fixture
+def serve_page() -> Iterator[ServePage]:
+    """Starts the server of the front end's page."""
+    with ExitStack() as running:
+
+        def serve(**environment: str) -> subprocess.Popen[str]:
+            process = running.enter_context(start_page_server(environment))
+            running.callback(process.kill)
+            return process
+
+        yield serve
 
 
 @pytest.fixture

@@ -81,9 +81,10 @@ async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok", "service": SERVICE})
 
 
-async def manifest(_request: Request) -> Response:
-    """`GET /debug`."""
-    return JSONResponse(debug.manifest())
+async def manifest(request: Request) -> Response:
+    """`GET /debug`: the gateway's own endpoints, and the services behind it, which have manifests of their own."""
+    settings: Settings = request.app.state.settings
+    return JSONResponse({**debug.manifest(), "services": list(settings.routes.upstreams)})
 
 
 async def proxy(request: Request) -> Response:

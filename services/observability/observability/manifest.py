@@ -21,7 +21,7 @@ class DebugEndpoint:
         path: path in this service, under `/debug/`.
         demonstrates: one sentence: what it does and what Sentry shall get to see.
         status: the HTTP status that it answers with.
-        group: `crash` (an error of its own making), `load` (memory, CPU, time) or `specific` (to this stack).
+        group: `crash` (an error of its own making), `load` (memory, CPU, threads) or `specific` (to this stack).
     """
 
     method: str

@@ -37,7 +37,7 @@ async def _never_answer() -> str:
     demonstrates="three gathered coroutines: one succeeds, one fails, one times out (?timeout_ms=, default 80); "
     "one error for the failure, a breadcrumb for each",
     status=500,
-    group="specific",
+    group="load",
 )
 class AsyncError(DebugHandler):
     """Three jackpot feeds are asked at once."""
@@ -59,7 +59,7 @@ class AsyncError(DebugHandler):
     "/debug/threading-error",
     demonstrates="a worker thread dies of an exception; the event belongs to the trace of the request",
     status=500,
-    group="specific",
+    group="load",
 )
 class ThreadingError(DebugHandler):
     """The leaderboard is brought up to date while one player's score is missing."""
