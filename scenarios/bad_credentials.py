@@ -42,6 +42,16 @@ class Forger:
             raise TypeError(f"{key} is no Ed25519 key")
         return cls(token, private)
 
+    def stranger(self) -> Forger:
+        """One with a key of its own, and the same claims."""
+        private = ed25519.Ed25519PrivateKey.generate()
+
+        def token(**claims: Any) -> str:
+            good = jwt.decode(self.token(**claims), options={"verify_signature": False})
+            return jwt.encode(good, private, "EdDSA")
+
+        return Forger(token, private)
+
     def wrong_claims(self) -> Iterator[tuple[str, str]]:
         """Rightly signed, but not to be accepted: name and token."""
         now = int(time.time())
@@ -78,7 +88,7 @@ class Forger:
         head, body, signature = good.split(".")
         claims = jwt.decode(good, options={"verify_signature": False})
         more = jwt.decode(self.token(sub="somebody-else"), options={"verify_signature": False})
-        stranger = ed25519.Ed25519PrivateKey.generate()
+        stranger = self.stranger().private
         public = self.private.public_key()
         raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -88,7 +98,10 @@ class Forger:
         yield "other key of another kind", jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256")
         for algorithm in ("none", "None", "NONE", "nOnE"):
             for end in ("", signature):
-                yield f"algorithm {algorithm} with {end[:1] or 'nothing'}", f"{_part({'alg': algorithm})}.{body}.{end}"
+                yield (
+                    f"algorithm {algorithm} with {end[:1] or 'nothing'}",
+                    f"{_part({'alg': algorithm})}.{body}.{end}",
+                )
         for name, secret in (("raw", raw), ("PEM", pem), ("empty", b"")):
             yield f"HS256 with the public key: {name}", _hs256(claims, secret)
         yield "signature removed", f"{head}.{body}."
@@ -122,7 +135,7 @@ class Forger:
         yield "two in one", [("Authorization", f"Bearer {good}, Bearer {good}")]
         yield "quoted", [("Authorization", f'Bearer "{good}"')]
         yield "padded", [("Authorization", f"Bearer {good}==")]
-        yield "UTF-8", [("Authorization", "Bearer " + good.replace(".", "․"))]
+        yield "UTF-8", [("Authorization", "Bearer " + good.replace(".", "\u2024"))]
         yield "Latin-1", [("Authorization", b"Bearer \xe9\xff" + good.encode())]
         yield "a null", [("Authorization", f"Bearer {good}\0".encode())]
         yield "a tab", [("Authorization", f"Bearer {good[:9]}\t{good[9:]}")]

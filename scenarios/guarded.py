@@ -73,16 +73,13 @@ def service_of(way: str) -> str:
 
 @contextmanager
 def guarded_fleet(fleet: RunningFleet, variables: Mapping[str, Mapping[str, str]]) -> Iterator[Guarded]:
-    """Fresh instances of services, and of the gateway, that report to a fresh collector.
+    """Fresh instances of services that report to a fresh collector.
 
     Args:
         fleet: the running fleet.
         variables: the services, and what each has in its environment beside what it always has.
     """
     with Collector(open=True) as collector:
-        names = dict.fromkeys([*variables, "gateway"])
-        environment = {
-            name: {"SENTRY_DSN": str(collector.register(name)), **variables.get(name, {})} for name in names
-        }
-        with fleet.isolated(*names, environment=environment) as running:
+        environment = {name: {"SENTRY_DSN": str(collector.register(name)), **own} for name, own in variables.items()}
+        with fleet.isolated(*variables, environment=environment) as running:
             yield Guarded(running, collector)

@@ -1,4 +1,4 @@
-"""Requests exactly as written: HTTP clients put paths and headers in order before they send them, attackers do not."""
+"""Requests exactly as written: clients put paths and headers in order before they send them, attackers do not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Answer:
     """What came back.
 
     Args:
-        status: 0 when the server closed the connection without a word.
+        status: 0 when the server closed the connection before its answer was complete.
         headers: with lower-case names.
     """
 
@@ -51,7 +51,7 @@ def ask(base: str, target: str, headers: Iterable[Header] = (), *, method: str =
         try:
             connection.sendall(request)
             return _read(connection, method)
-        except (ConnectionError, http.client.BadStatusLine):
+        except (ConnectionError, http.client.HTTPException):
             # It has heard enough before the request was at its end.
             return Answer(0, {}, b"")
 

@@ -221,9 +221,9 @@ class Fleet(FleetView):
 
     @contextmanager
     def isolated(
-        self, *services: str, environment: Mapping[str, Mapping[str, str]] | None = None
+        self, *services: str, environment: Mapping[str, Mapping[str, str]] | None = None, with_entry: bool = True
     ) -> Iterator[FleetView]:
-        """Fresh instances of services and of the entry service, for something that kills, blocks or configures them.
+        """Fresh instances of services, for something that kills, blocks or configures them.
 
         The fresh ones know each other; everything else is shared with the fleet. They get DSNs of their own, see
         `dsn_for`, and free ports even where the configuration has a fixed one.
@@ -231,6 +231,7 @@ class Fleet(FleetView):
         Args:
             services: the services to have for oneself.
             environment: further variables by service, with placeholders; they win over the configured ones.
+            with_entry: also the entry service, where requests to one of these go through it.
 
         Raises:
             LookupError: there is no such service, or variables are given for one that is not to be isolated.
@@ -241,7 +242,7 @@ class Fleet(FleetView):
             raise RuntimeError("A fleet must be started before one of its services can be had in isolation.")
         names = list(dict.fromkeys(services))
         routed = [name for name in names if self._instance(name).spec.route is not None]
-        if self.spec.entry is not None and self.spec.entry not in names and routed:
+        if with_entry and self.spec.entry is not None and self.spec.entry not in names and routed:
             names.append(self.spec.entry)
         variables = environment or {}
         if astray := [name for name in variables if name not in names]:

@@ -60,7 +60,7 @@ class IsolatedInstances:
         self._open: dict[str, tuple[ExitStack, FleetView, list[str]]] = {}
 
     def open(self, services: Sequence[str], environment: Mapping[str, Mapping[str, str]]) -> Isolated:
-        """Start instances of services, and of the entry service where requests go through it.
+        """Start instances of services.
 
         Args:
             services: names of the services.
@@ -71,7 +71,7 @@ class IsolatedInstances:
             StartFailure: one of them did not start.
         """
         running = ExitStack()
-        view = running.enter_context(self._fleet.isolated(*services, environment=environment))
+        view = running.enter_context(self._fleet.isolated(*services, environment=environment, with_entry=False))
         fresh = [name for name, instance in view.instances.items() if instance is not self._fleet.instances[name]]
         key = f"isolated #{next(self._numbers)}"
         self._open[key] = running, view, fresh
