@@ -83,7 +83,11 @@ function readDebugSettings(environment) {
       `DEBUG_RATE_LIMIT must be a number per second, minute or hour such as 60/minute, not "${rateText}"`,
     );
   }
-  const concurrency = readInteger(environment, "DEBUG_CONCURRENCY", { lowest: 1, fallback: 4, highest: 10_000 });
+  const concurrency = readInteger(environment, "DEBUG_CONCURRENCY", {
+    lowest: 1,
+    fallback: 4,
+    highest: 10_000,
+  });
   const limitsUrl = environment.DEBUG_LIMITS_URL?.trim() || undefined;
   // What it is instead is not said: it may hold a password.
   if (limitsUrl !== undefined && !(URL.canParse(limitsUrl) && /^rediss?:\/\/[^/]/.test(limitsUrl))) {

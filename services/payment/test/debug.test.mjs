@@ -133,7 +133,11 @@ before(async () => {
     refusals.push({ status: stranger.status, error: stranger.body.error });
     await Promise.all(
       overlapping.map((trace, number) =>
-        service.get("/debug/crash?hold_ms=200", { ...auth, ...trace.headers, "x-debug-user": `user-${number}` }),
+        service.get("/debug/crash?hold_ms=200", {
+          ...auth,
+          ...trace.headers,
+          "x-debug-user": `user-${number}`,
+        }),
       ),
     );
     for (let call = 0; call < 5; call += 1) {

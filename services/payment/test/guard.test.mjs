@@ -51,11 +51,21 @@ function assertUnknown({ status, headers, body }, path) {
 
 test("switches count from the next request on, one by one, and the manifest follows", async () => {
   const headers = await access.headers();
-  const listed = async () => (await service.get("/debug", headers)).body.endpoints.map((/** @type {any} */ e) => e.path);
+  const listed = async () =>
+    (await service.get("/debug", headers)).body.endpoints.map((/** @type {any} */ e) => e.path);
   assert.equal((await listed()).length, 9);
 
-  access.switch({ debug: true, "debug.crash": false, "debug.payment.memory-leak": false, "debug.unknown": false });
-  assert.deepEqual(await listed(), ["/debug/event-loop-block", "/debug/database-error", "/debug/uncaught-exception"]);
+  access.switch({
+    debug: true,
+    "debug.crash": false,
+    "debug.payment.memory-leak": false,
+    "debug.unknown": false,
+  });
+  assert.deepEqual(await listed(), [
+    "/debug/event-loop-block",
+    "/debug/database-error",
+    "/debug/uncaught-exception",
+  ]);
   for (const path of ["/debug/crash", "/debug/type-error", "/debug/memory-leak"]) {
     assertUnknown(await service.send(path, { headers }), path);
   }
@@ -90,11 +100,18 @@ test("a file that cannot be used closes everything, which is said once", async (
     writeFileSync(access.flagsFile, content);
     const before = service.lines.length;
     assertUnknown(await service.send("/debug", { headers }), "/debug");
-    assertUnknown(await service.send("/debug/crash", { headers }), "/debug/crash");
-    const said = service.lines.slice(before).filter(({ message }) => message.startsWith("DEBUG_FLAGS_FILE cannot"));
+    const last = await service.send("/debug/crash", { headers });
+    assertUnknown(last, "/debug/crash");
+    await service.logged(last.body.request_id);
+    const said = service.lines
+      .slice(before)
+      .filter(({ message }) => message.startsWith("DEBUG_FLAGS_FILE cannot"));
     assert.equal(said.length, 1, content);
   }
-  writeFileSync(access.flagsFile, JSON.stringify({ flags: { debug: on, "debug.crash": { ...on, state: "DISABLED" } } }));
+  writeFileSync(
+    access.flagsFile,
+    JSON.stringify({ flags: { debug: on, "debug.crash": { ...on, state: "DISABLED" } } }),
+  );
   assertUnknown(await service.send("/debug/crash", { headers }), "/debug/crash");
   assert.equal((await service.get("/debug", headers)).status, 200);
   access.switch({ debug: true });
@@ -151,7 +168,9 @@ test("nothing but one good token gets in, and the answer says no more than that"
 test("P-256 serves as well, keys change while the service runs, and bad ones let nobody in", async (t) => {
   t.after(() => access.trust([access.keys]));
   const curve = await newKeys("ES256");
-  const curveHeaders = { authorization: `Bearer ${await access.token({}, { keys: curve, header: { kid: "a" } })}` };
+  const curveHeaders = {
+    authorization: `Bearer ${await access.token({}, { keys: curve, header: { kid: "a" } })}`,
+  };
   const headers = await access.headers();
   assert.equal((await service.get("/debug", curveHeaders)).status, 401);
   await access.trust([curve, await newKeys("ES256"), access.keys], { kid: "a" });
@@ -159,11 +178,20 @@ test("P-256 serves as well, keys change while the service runs, and bad ones let
   assert.equal((await service.get("/debug", headers)).status, 200);
   await access.trust([curve]);
   assert.equal((await service.get("/debug", headers)).status, 401);
+  await access.trust([curve], { x: "AAAA" });
+  const keyless = await service.get("/debug", curveHeaders);
+  assert.equal(keyless.status, 401);
+  await service.logged(keyless.body.request_id);
+  assert.ok(service.lines.some(({ message }) => message === "a key of DEBUG_KEYS_FILE is none"));
   await access.trust([curve], { use: "enc" });
   const before = service.lines.length;
   assert.equal((await service.get("/debug", curveHeaders)).status, 401);
-  assert.equal((await service.get("/debug", curveHeaders)).status, 401);
-  const said = service.lines.slice(before).filter(({ message }) => message.startsWith("DEBUG_KEYS_FILE cannot"));
+  const last = await service.get("/debug", curveHeaders);
+  assert.equal(last.status, 401);
+  await service.logged(last.body.request_id);
+  const said = service.lines
+    .slice(before)
+    .filter(({ message }) => message.startsWith("DEBUG_KEYS_FILE cannot"));
   assert.equal(said.length, 1);
 });
 
@@ -178,7 +206,10 @@ test("each group needs its scope", async () => {
   for (const [path, scope] of Object.entries(needed)) {
     const others = scopes.filter((other) => other !== scope).join(" ");
     for (const insufficient of [others, undefined, `${scope}x`, "debug:*"]) {
-      const { status, headers, body } = await service.get(path, await access.headers({ scope: insufficient, sub: "carol" }));
+      const { status, headers, body } = await service.get(
+        path,
+        await access.headers({ scope: insufficient, sub: "carol" }),
+      );
       assert.equal(status, 403, `${path} ${insufficient}`);
       assert.deepEqual(body, { error: "forbidden", request_id: headers.get("x-request-id") });
       assert.equal(headers.get("ratelimit"), '"debug";r=1000;t=60');
@@ -189,9 +220,26 @@ test("each group needs its scope", async () => {
 });
 
 test("tricks with the path and the method reach nothing", async () => {
-  const headers = { ...(await access.headers()), "x-http-method-override": "GET", "x-original-url": "/debug/crash" };
-  const paths = ["//debug", "/debug//crash", "/%64ebug", "/debug%2fcrash", "/DEBUG", "/debug/", "/debug/crash/",
-    "/debug/./crash", "/x/../debug", "/debug;a=1", "/debug/crash%00", "/debug/crash.json", "/"];
+  const headers = {
+    ...(await access.headers()),
+    "x-http-method-override": "GET",
+    "x-original-url": "/debug/crash",
+  };
+  const paths = [
+    "//debug",
+    "/debug//crash",
+    "/%64ebug",
+    "/debug%2fcrash",
+    "/DEBUG",
+    "/debug/",
+    "/debug/crash/",
+    "/debug/./crash",
+    "/x/../debug",
+    "/debug;a=1",
+    "/debug/crash%00",
+    "/debug/crash.json",
+    "/",
+  ];
   for (const path of paths) {
     assert.equal((await service.send(path, { headers })).status, 404, path);
   }
@@ -219,7 +267,9 @@ test("one endpoint of the group load runs as often at a time as is allowed, and 
 
 test("callers who hang up leave their place to others", async () => {
   const headers = await access.headers();
-  await Promise.all(Array.from({ length: 10 }, () => service.abandon("/debug/event-loop-block?ms=1", headers)));
+  await Promise.all(
+    Array.from({ length: 10 }, () => service.abandon("/debug/event-loop-block?ms=1", headers)),
+  );
   const deadline = performance.now() + 10_000;
   let status = 0;
   while (status !== 200 && performance.now() < deadline) {
@@ -232,7 +282,11 @@ test("every decision is in the log, and what was allowed in Sentry, without the 
   const own = await Service.start({ ...access.environment, SENTRY_DSN: sink.dsn });
   const trace = newTrace();
   const token = await access.token({ jti: "ticket-7", scope: "debug:crash" });
-  const headers = { authorization: `Bearer ${token}`, ...trace.headers, "x-forwarded-for": "junk, 192.0.2.1" };
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...trace.headers,
+    "x-forwarded-for": "junk, 192.0.2.1",
+  };
   const refused = newTrace();
   const crash = await own.get("/debug/crash", headers);
   await own.get("/debug/memory-leak", { ...headers, ...refused.headers });
@@ -242,12 +296,37 @@ test("every decision is in the log, and what was allowed in Sentry, without the 
   const entries = own.lines.filter(({ message }) => message === "debug.trigger");
   const eventId = sink.events(trace.traceId)[0].event_id;
   const expected = [
-    { ...who, endpoint: "/debug/crash", group: "crash", from: "192.0.2.1", decision: "allowed", status: 500, event_id: eventId },
-    { ...who, endpoint: "/debug/memory-leak", group: "load", from: "192.0.2.1", decision: "forbidden", status: 403 },
-    { method: "GET", endpoint: "/debug/crash", group: "crash", from: "127.0.0.1", decision: "unauthorized", status: 401 },
+    {
+      ...who,
+      endpoint: "/debug/crash",
+      group: "crash",
+      from: "192.0.2.1",
+      decision: "allowed",
+      status: 500,
+      event_id: eventId,
+    },
+    {
+      ...who,
+      endpoint: "/debug/memory-leak",
+      group: "load",
+      from: "192.0.2.1",
+      decision: "forbidden",
+      status: 403,
+    },
+    {
+      method: "GET",
+      endpoint: "/debug/crash",
+      group: "crash",
+      from: "127.0.0.1",
+      decision: "unauthorized",
+      status: 401,
+    },
   ];
   assert.deepEqual(
-    entries.map(({ time: _time, level: _level, service: _service, message: _message, request_id: _id, ...rest }) => rest),
+    entries.map(
+      ({ time: _time, level: _level, service: _service, message: _message, request_id: _id, ...rest }) =>
+        rest,
+    ),
     expected,
   );
   assert.equal(entries[0].request_id, crash.body.request_id);
@@ -261,7 +340,12 @@ test("every decision is in the log, and what was allowed in Sentry, without the 
   assert.deepEqual(sink.events(refused.traceId), []);
   const metrics = sink.parts("trace_metric", refused.traceId);
   assert.deepEqual(
-    metrics.map(({ name, value, attributes }) => [name, value, attributes.reason.value, attributes.endpoint.value]),
+    metrics.map(({ name, value, attributes }) => [
+      name,
+      value,
+      attributes.reason.value,
+      attributes.endpoint.value,
+    ]),
     [
       ["debug.refused", 1, "forbidden", "/debug/memory-leak"],
       ["debug.refused", 1, "unauthorized", "/debug/crash"],
@@ -295,7 +379,9 @@ for (const lifecycle of ["stream", "static"]) {
     assert.equal(sink.parts("trace_metric", flood.traceId).length, 20);
     const transactions = sink.items
       .slice(before)
-      .filter(({ type, payload }) => type === "transaction" && payload.contexts.trace.trace_id === flood.traceId);
+      .filter(
+        ({ type, payload }) => type === "transaction" && payload.contexts.trace.trace_id === flood.traceId,
+      );
     assert.equal(transactions.length, lifecycle === "stream" ? 0 : 20);
     // Of each the segment and the handler.
     assert.equal(sink.parts("span", flood.traceId).length, lifecycle === "stream" ? 40 : 0);
@@ -336,7 +422,10 @@ test("what is switched off leaves the telemetry of an unknown path", async (t) =
   assert.ok(off.length >= 2, JSON.stringify(off));
   assert.deepEqual(off, unknown);
   for (const path of paths) {
-    assert.deepEqual(own.lines.filter(({ message }) => message === `GET ${path}`).map(({ status }) => status), [404]);
+    assert.deepEqual(
+      own.lines.filter(({ message }) => message === `GET ${path}`).map(({ status }) => status),
+      [404],
+    );
   }
 });
 

@@ -23,7 +23,9 @@ const secrets = {
 const ADMIN_ADDRESS = "192.0.2.44";
 const fragments = [
   API_KEY,
-  ...Object.values(secrets).flatMap((value) => value.split(/; /).flatMap((part) => part.split("=").at(-1) ?? [])),
+  ...Object.values(secrets).flatMap((value) =>
+    value.split(/; /).flatMap((part) => part.split("=").at(-1) ?? []),
+  ),
 ];
 
 /** @type {Sink} */
@@ -37,7 +39,11 @@ before(async () => {
   const access = await Access.open();
   const { authorization } = await access.headers();
   fragments.push(authorization, ...authorization.replace("Bearer ", "").split("."));
-  const service = await Service.start({ ...access.environment, SENTRY_DSN: sink.dsn, PAYMENT_PROVIDER_API_KEY: API_KEY });
+  const service = await Service.start({
+    ...access.environment,
+    SENTRY_DSN: sink.dsn,
+    PAYMENT_PROVIDER_API_KEY: API_KEY,
+  });
   try {
     const headers = { ...secrets, "user-agent": "terminal/7", "x-request-id": "req-7" };
     const admin = { ...headers, authorization, "x-forwarded-for": ADMIN_ADDRESS };

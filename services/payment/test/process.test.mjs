@@ -115,7 +115,10 @@ test("a bad setting ends the process with one line and exit code 2", async () =>
     ],
     [{ DEBUG_RATE_LIMIT: "0/minute" }, /^payment: DEBUG_RATE_LIMIT must be .*, not "0\/minute"\n$/],
     [{ DEBUG_CONCURRENCY: "0" }, /^payment: DEBUG_CONCURRENCY must be a whole number from 1 to .*\n$/],
-    [{ DEBUG_LIMITS_URL: "http://:secret@x" }, /^payment: DEBUG_LIMITS_URL must be the URL of a Redis [^@]*\n$/],
+    [
+      { DEBUG_LIMITS_URL: "http://:secret@x" },
+      /^payment: DEBUG_LIMITS_URL must be the URL of a Redis [^@]*\n$/,
+    ],
     [{ SENTRY_DSN: "nonsense" }, /^payment: SENTRY_DSN must be a DSN such as .*, not "nonsense"\n$/],
   ];
   await Promise.all(

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
 export class RedisServer {
-  /** @type {import("node:child_process").ChildProcessByStdio<null, import("node:stream").Readable, null> | undefined} */
+  /** @type {import("node:child_process").ChildProcess | undefined} */
   #process;
   #port = 0;
 

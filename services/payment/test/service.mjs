@@ -2,7 +2,7 @@
 /** The service as a real process. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -30,6 +30,7 @@ export class Service {
   #process;
   #exit;
   #stderr;
+  #logging = new EventEmitter();
 
   /**
    * @param {Record<string, string>} environment added to that of the tests, of which SENTRY_* is left out
@@ -57,8 +58,11 @@ export class Service {
   static async start(environment) {
     const service = new Service(environment);
     const log = createInterface(service.#process.stdout);
-    log.on("line", (line) => service.lines.push(JSON.parse(line)));
-    await Promise.race([once(log, "line"), once(log, "close")]);
+    log.on("line", (line) => {
+      service.lines.push(JSON.parse(line));
+      service.#logging.emit("line");
+    });
+    await Promise.race([once(service.#logging, "line"), once(log, "close")]);
     const listening = service.lines.find(({ port }) => port !== undefined);
     if (listening === undefined) {
       const { stderr } = await service.exited();
@@ -78,6 +82,16 @@ export class Service {
   async stop() {
     this.#process.kill("SIGTERM");
     return this.exited();
+  }
+
+  /**
+   * Wait until the log has the line of a request, and with it all lines that were written before.
+   *
+   * @param {string} requestId
+   */
+  async logged(requestId) {
+    const isThere = () => this.lines.some(({ status, request_id }) => status && request_id === requestId);
+    while (!isThere()) await once(this.#logging, "line");
   }
 
   /** End the process in any case. */

@@ -48,7 +48,9 @@ export class Access {
    * @param {object} [properties] of each key
    */
   async trust(keys, properties = {}) {
-    const jwks = await Promise.all(keys.map(async ({ publicKey }) => ({ ...(await exportJWK(publicKey)), ...properties })));
+    const jwks = await Promise.all(
+      keys.map(async ({ publicKey }) => ({ ...(await exportJWK(publicKey)), ...properties })),
+    );
     this.#replace(this.keysFile, { keys: jwks });
   }
 

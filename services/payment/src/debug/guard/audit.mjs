@@ -86,7 +86,12 @@ function tellRefusal(reason, { path }) {
     return;
   }
   const data = { reason, endpoint: path, suppressed };
-  Sentry.addBreadcrumb({ category: "debug.refused", message: "Debug endpoint refused", data, level: "warning" });
+  Sentry.addBreadcrumb({
+    category: "debug.refused",
+    message: "Debug endpoint refused",
+    data,
+    level: "warning",
+  });
   Sentry.metrics.count("debug.refused", 1, { attributes: data });
 }
 

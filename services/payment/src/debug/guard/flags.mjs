@@ -79,8 +79,8 @@ export async function openSwitches(path) {
 }
 
 /**
- * Read the flags that are about debug endpoints. A flag that cannot be understood makes the whole file invalid: to leave
- * it out would switch on what somebody meant to switch off.
+ * Read the flags that are about debug endpoints. A flag that cannot be understood makes the whole file invalid: to
+ * leave it out would switch on what somebody meant to switch off.
  *
  * @param {string} text
  * @returns {Map<string, boolean>} by key

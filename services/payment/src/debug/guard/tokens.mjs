@@ -1,6 +1,7 @@
 // @ts-check
 /** Who asks: short-lived signed tokens (RFC 7519), checked against the public keys of a file (RFC 7517). */
 import { decodeProtectedHeader, importJWK, jwtVerify } from "jose";
+import { writeLog } from "../../http/request-log.mjs";
 import { WatchedFile, isObject } from "./watched-file.mjs";
 
 const AUDIENCE = "debug-endpoints";
@@ -119,13 +120,19 @@ function keyOf(jwk) {
     throw new Error("every key must be an Ed25519 (OKP) or a P-256 (EC) key");
   }
   if ("d" in jwk) {
-    throw new Error("every key must be a public one; this file has the private part of one, which belongs elsewhere");
+    throw new Error(
+      "every key must be a public one; this file has the private part of one, which belongs elsewhere",
+    );
   }
-  if ((jwk.alg ?? alg) !== alg || (jwk.use ?? "sig") !== "sig" || !["string", "undefined"].includes(typeof jwk.kid)) {
+  if (
+    (jwk.alg ?? alg) !== alg ||
+    (jwk.use ?? "sig") !== "sig" ||
+    !["string", "undefined"].includes(typeof jwk.kid)
+  ) {
     throw new Error(`a key of curve ${jwk.crv} must be for signing with ${alg}, and its kid a text`);
   }
   const key = importJWK({ ...jwk, ext: false }, alg);
-  // A key that is none fails the tokens that it is tried on; it must not fail the process.
-  key.catch(() => {});
+  // It fails the tokens that it is tried on; it must not fail the process.
+  key.catch(({ message }) => writeLog("error", "a key of DEBUG_KEYS_FILE is none", { reason: message }));
   return { kid: /** @type {string | undefined} */ (jwk.kid), alg, key };
 }
