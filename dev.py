@@ -125,7 +125,7 @@ def build_frontend() -> None:
 
 
 def set_up_program(package: str, programs: list[str], without: str) -> None:
-    """Install a program from a Debian package, unless it is there; where that is not possible, say what is not tried."""
+    """Install a program from a Debian package, unless it is there; where that cannot be, say what is not tried."""
     if any(shutil.which(name) for name in programs):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
@@ -178,7 +178,7 @@ def in_node_projects(script: str) -> list[list[str | Path]]:
 
 
 def lint() -> int:
-    """Ruff, mypy strict, the layers of the house, TypeScript over the Node projects, and what CI systems will read."""
+    """Ruff, mypy strict, the layers of the house, TypeScript in the Node projects, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],

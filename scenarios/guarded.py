@@ -62,6 +62,8 @@ class Guarded:
 
     def audit(self, service: str) -> list[dict[str, Any]]:
         """The lines of a service's log that tell who asked for debug endpoints."""
+        # A line is written once its request has been answered, which may be after the client has read the answer.
+        self.fleet.flush()
         lines = [line for line in self.fleet.log(service).splitlines() if "debug.trigger" in line]
         return [json.loads(line) for line in lines]
 

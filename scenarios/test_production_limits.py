@@ -10,13 +10,14 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from dirty_equals import IsStr
 
 from harness.fixtures.fleet import RunningFleet
 from scenarios.guarded import LOADS, SERVICES, Guarded, guarded_fleet
-from scenarios.raw_http import Answer, ask
+from scenarios.raw_http import Answer, Header, ask
 
 AT_ONCE = 50
 # A window that a slow machine does not leave while it is at it.
@@ -38,8 +39,8 @@ def statuses(answers: Sequence[Answer]) -> Counter[int]:
 @on_every_service
 def test_of_500_requests_at_once_exactly_as_many_as_the_limit_come_through(fleet: RunningFleet, service: str) -> None:
     with guarded_fleet(fleet, {service: LIMIT}) as own:
-        headers = [("Authorization", f"Bearer {fleet.token(sub='alice')}")]
-        answers = together([lambda: ask(own.base(service), "/debug", headers)] * 500)
+        headers: list[Header] = [("Authorization", f"Bearer {fleet.token(sub='alice')}")]
+        answers = together([partial(ask, own.base(service), "/debug", headers)] * 500)
         assert statuses(answers) == {200: 10, 429: 490}
         refused = next(answer for answer in answers if answer.status == 429)
         assert refused.json() == {"error": "too many requests", "request_id": IsStr()}
@@ -68,11 +69,8 @@ def test_a_refused_request_is_not_counted(fleet: RunningFleet, service: str) -> 
 def test_two_instances_on_one_redis_share_the_limit(fleet: RunningFleet, service: str, redis_url: str) -> None:
     shared = {service: {**LIMIT, "DEBUG_LIMITS_URL": redis_url}}
     with guarded_fleet(fleet, shared) as first, guarded_fleet(fleet, shared) as second:
-        headers = [("Authorization", f"Bearer {fleet.token(sub='alice')}")]
-        one, other = (
-            [lambda own=own: ask(own.base(service), "/debug", headers)] * 250  # type: ignore[misc]
-            for own in (first, second)
-        )
+        headers: list[Header] = [("Authorization", f"Bearer {fleet.token(sub='alice')}")]
+        one, other = ([partial(ask, own.base(service), "/debug", headers)] * 250 for own in (first, second))
         answers = together([request for pair in zip(one, other, strict=True) for request in pair])
         assert statuses(answers) == {200: 10, 429: 490}
         assert second.call(service, "/debug", sub="bob").headers["ratelimit"].startswith('"debug";r=9;')
@@ -93,7 +91,7 @@ def test_without_its_redis_nobody_is_let_in(fleet: RunningFleet, service: str) -
 @pytest.mark.parametrize("service", LOADS)
 def test_heavy_endpoints_run_one_at_a_time_where_that_is_said(fleet: RunningFleet, service: str) -> None:
     with guarded_fleet(fleet, {service: {"DEBUG_CONCURRENCY": "1"}}) as own:
-        answers = together([lambda: own.call(service, LOADS[service])] * 20)
+        answers = together([partial(own.call, service, LOADS[service])] * 20)
         busy = [answer for answer in answers if answer.status == 429]
         assert statuses(answers)[200] == 20 - len(busy) >= 1
         assert {answer.headers["retry-after"] for answer in busy} <= {"1"}
@@ -109,8 +107,9 @@ def test_a_flood_of_refusals_makes_little_noise(fleet: RunningFleet, service: st
         own.mark()
         sampled = ("sentry-trace", "0123456789abcdef0123456789abcdef-0123456789abcdef-1")
         good = ("Authorization", f"Bearer {fleet.token(scope='other')}")
-        kinds = [(), (sampled,), (good,), (sampled, good), (("Authorization", "Bearer x"), sampled)]
-        answers = together([lambda kind=kind: ask(own.base(service), "/debug/crash", kind) for kind in kinds * 40])  # type: ignore[misc]
+        kinds: list[tuple[Header, ...]] = [(), (sampled,), (good,), (sampled, good)]
+        kinds.append((("Authorization", "Bearer x"), sampled))
+        answers = together([partial(ask, own.base(service), "/debug/crash", kind) for kind in kinds * 40])
         assert statuses(answers) == {401: 120, 403: 80}
         told = _told(own)
         assert told["event"] == 0
@@ -157,9 +156,13 @@ def test_a_refusal_is_audited_with_what_is_known_of_it(guarded: Guarded, service
 
 @pytest.mark.parametrize("service", SERVICES[1:])
 def test_the_audit_knows_who_was_before_the_gateway(guarded: Guarded, service: str) -> None:
-    claimed = ("X-Forwarded-For", "203.0.113.7")
+    claimed = [(name, "203.0.113.7") for name in ("X-Forwarded-For", "X-Real-Ip", "Client-Ip")]
+    claimed += [("Forwarded", "for=203.0.113.7")]
     wanted = ("X-Request-Id", f"forwarded-{service}")
-    guarded.ask(f"{service} through the gateway", "/debug/crash", claimed, wanted)
+    guarded.ask(f"{service} through the gateway", "/debug/crash", *claimed, wanted)
+    guarded.ask("gateway", "/debug/crash", *claimed, wanted)
     (line,) = [line for line in guarded.audit(service) if line["request_id"] == wanted[1]]
+    (own,) = [line for line in guarded.audit("gateway") if line["request_id"] == wanted[1]]
+    assert own["from"] == "127.0.0.1"
     # What the client claims of itself does not count; what the gateway saw does.
     assert line["from"] == "127.0.0.1"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.headers import ClientSide, forwarded_request_headers, has_body, returned_response_headers
+from gateway.headers import ClientSide, are_too_large, forwarded_request_headers, has_body, returned_response_headers
 from gateway.routing import RouteTable, UnknownService, Upstream
 from tests.services.conversation import Conversation, Listener, ServiceProcess, StartService
 
@@ -43,6 +43,20 @@ class TestRequestHeaders:
     def test_repeated_headers_stay_repeated_and_in_order(self) -> None:
         incoming = [(b"x-tag", b"b"), (b"accept", b"*/*"), (b"x-tag", b"a")]
         assert forwarded_request_headers(incoming, CLIENT)[:3] == incoming
+
+    def test_blanks_around_a_value_do_not_pass(self) -> None:
+        assert forwarded_request_headers([(b"authorization", b"Bearer \t")], CLIENT)[0] == (
+            b"authorization",
+            b"Bearer",
+        )
+
+    @pytest.mark.parametrize("name", [b"forwarded", b"x-real-ip"])
+    def test_an_address_that_the_client_claims_does_not_pass(self, name: bytes) -> None:
+        assert name not in dict(forwarded_request_headers([(name, b"203.0.113.7")], CLIENT))
+
+    def test_headers_that_an_upstream_would_not_read_are_too_large(self) -> None:
+        assert not are_too_large([(b"a", b"x" * 4096), (b"b", b"x" * 4096)])
+        assert are_too_large([(b"a", b"x" * 4096)] * 3)
 
     @pytest.mark.parametrize(
         ("headers", "expected"),

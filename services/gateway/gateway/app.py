@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from gateway import SERVICE
 from gateway.debug import Handler, debug
 from gateway.errors import UpstreamError
+from gateway.headers import are_too_large
 from gateway.proxy import Target, forward, make_client
 from gateway.request_identity import request_id_of
 from gateway.routing import UnknownService
@@ -68,7 +69,15 @@ def make_app(settings: Settings, guard: DebugGuard | None) -> ASGIApp:
 
 def _debug_routes(guard: DebugGuard) -> Iterator[Route]:
     def route(target: Guarded, handler: Handler, method: str) -> Route:
-        return GuardedRoute(target, handler, guard, method=method, request_id_of=request_id_of, answer_error=_error)
+        return GuardedRoute(
+            target,
+            handler,
+            guard,
+            method=method,
+            request_id_of=request_id_of,
+            answer_error=_error,
+            is_behind_gateway=False,
+        )
 
     yield route(MANIFEST, manifest, "GET")
     for endpoint, handler in debug:
@@ -105,6 +114,8 @@ async def proxy(request: Request) -> Response:
     client: httpx.AsyncClient = request.app.state.client
     request_id = request_id_of(request)
     sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)
+    if are_too_large(request.headers.raw):
+        return _error(request, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large")
     upstream, path = settings.routes.resolve(request.scope["raw_path"])
     sentry_sdk.add_breadcrumb(
         category="gateway.request",

@@ -45,7 +45,15 @@ class GuardedHandler(JsonHandler):
             ruling=ruling,
         )
         if ruling.refusal is not None:
-            self.answer_error(*ruling.refusal)
+            self.answer_unread(*ruling.refusal)
+
+    def answer_unread(self, status: int, error: str) -> None:
+        """Finish with an error before the body has been read, after which Tornado closes the connection.
+
+        It does not say so by itself, and a client that keeps connections would send its next request on this one.
+        """
+        self.set_header("Connection", "close")
+        self.answer_error(status, error)
 
     def data_received(self, chunk: bytes) -> None:
         """Drop the body: no debug endpoint of this service has any use for it."""
@@ -88,7 +96,7 @@ class DebugHandler(GuardedHandler):
             )
             self.values = {parameter.name: parameter.read(query) for parameter in self.PARAMETERS}
         except BadParameter as problem:
-            self.answer_error(HTTPStatus.BAD_REQUEST, str(problem))
+            self.answer_unread(HTTPStatus.BAD_REQUEST, str(problem))
 
     def enter_round(self) -> None:
         """Leave the breadcrumbs with which every round begins."""

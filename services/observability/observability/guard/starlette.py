@@ -37,6 +37,7 @@ class GuardedRoute(Route):
         method: str,
         request_id_of: Callable[[Request], str],
         answer_error: ErrorAnswer,
+        is_behind_gateway: bool = True,
     ) -> None:
         """Make the route.
 
@@ -47,12 +48,14 @@ class GuardedRoute(Route):
             method: HTTP method.
             request_id_of: gives the request's id.
             answer_error: makes the service's error answer of status and text.
+            is_behind_gateway: whether the last of the addresses in `X-Forwarded-For` is one to believe.
         """
         super().__init__(target.path, handler, methods=[method])
         self._target = target
         self._guard = guard
         self._request_id_of = request_id_of
         self._answer_error = answer_error
+        self._is_behind_gateway = is_behind_gateway
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match nothing while switched off."""
@@ -69,7 +72,7 @@ class GuardedRoute(Route):
         scope[_TRIGGER] = Trigger(
             method=request.method,
             target=self._target,
-            address=address_of(request.headers.get("x-forwarded-for"), peer),
+            address=address_of(request.headers.get("x-forwarded-for"), peer) if self._is_behind_gateway else peer,
             request_id=self._request_id_of(request),
             ruling=ruling,
         )
