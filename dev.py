@@ -22,6 +22,7 @@ BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 FRONTEND = ROOT / "services" / "frontend"
 NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
+NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
 DEBUG_ACCESS = ROOT / ".debug-access"
@@ -150,10 +151,19 @@ def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra", "token", *groups]
-    result = ["--generate-hashes", "--no-header", "--upgrade", "--quiet", "--output-file", "requirements.lock"]
-    run(*sources, "--universal", "--python-version", "3.11", *result)
-    for project in NODE_PROJECTS:
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups]
+    sources += ["--extra=browser", "--extra=token"]
+    result = [
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--upgrade",
+        "--quiet",
+        "--output-file",
+        "requirements.lock",
+    ]
+    run(*sources, "--python-version", "3.11", *result)
+    for project in NODE_PROJECTS + NODE_PROJECTS_OF_TESTS:
         run("npm", "update", "--package-lock-only", cwd=project)
 
 
@@ -178,7 +188,7 @@ def in_node_projects(script: str) -> list[list[str | Path]]:
 
 
 def lint() -> int:
-    """Ruff, mypy strict, the layers of the house, TypeScript in the Node projects, and what CI systems will read."""
+    """Ruff, mypy strict, the layers of the house, TypeScript, and what CI systems will read."""
     steps: list[list[str | Path]] = [
         [BINARIES / "ruff", "format", "--check", "."],
         [BINARIES / "ruff", "check", "."],
@@ -203,11 +213,13 @@ def main() -> int:
     set_up()
     if command.command in ("verify", "test"):
         set_up_program("redis-server", ["redis-server"], "rate limits that instances share")
+        set_up_program("chromium", BROWSERS, "pages in a browser")
     match command.command:
         case "verify":
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
-            set_up_program("chromium", BROWSERS, "the report and the front end in a browser")
+            for project in NODE_PROJECTS_OF_TESTS:
+                set_up_node(project)
             tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]
             # What is asked for by name is pytest's alone.
             return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])

@@ -6,12 +6,19 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
 
 from harness.fixtures.baseline import UPDATE_OPTION, baseline_lines, baseline_problem, baseline_settings
+from harness.fixtures.browser import (
+    EXECUTABLE_OPTION,
+    _sentry_chromium,
+    browser_console,
+    browser_problem,
+    claim_name,
+    sentry_browser,
+)
 from harness.fixtures.capture import capture, sentry_capture, trigger
 from harness.fixtures.checking import failing_findings, noted_findings
 from harness.fixtures.comparison import explain_comparison
@@ -19,14 +26,17 @@ from harness.fixtures.connection import own_execution, scenarios_of, serve_execu
 from harness.fixtures.fleet import collector, fleet
 from harness.fixtures.reporting import JUDGED, keep_results, report_annotations, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
+from harness.fixtures.selection import is_whole_run, note_deselected
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
 from harness.verify.finding import findings_text
 
-__all__ = ["capture", "collector", "fleet", "sentry_capture", "trigger"]
+if TYPE_CHECKING:
+    from harness.verify.capture import Capture
+
+__all__ = ["_sentry_chromium", "capture", "collector", "fleet", "sentry_browser", "sentry_capture", "trigger"]
 
 _SUMMARY = pytest.StashKey[RunSummary]()
-_NARROWED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,11 +61,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="write the baselines of the tests that pass, instead of comparing with them",
     )
+    group.addoption(
+        EXECUTABLE_OPTION,
+        metavar="PROGRAM",
+        default=None,
+        help="the Chromium that the fixture browser drives (default: $SENTRY_HARNESS_BROWSER, else an installed one)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks, keep what tests report, and end the fleet when the run is told to end."""
     keep_results(config)
+    claim_name(config)
     config.addinivalue_line("markers", "allow(code, reason): accept what a check finds; set by @harness.allow")
     config.addinivalue_line("markers", "loosen(path, reason): do not compare one place; set by @harness.loosen")
     config.addinivalue_line(
@@ -74,8 +91,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Remember that this is not the whole run, so that endpoint coverage does not complain."""
-    for item in items[:1]:
-        item.config.stash[_NARROWED] = True
+    note_deselected(items)
 
 
 @pytest.hookimpl(trylast=True)
@@ -85,7 +101,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     selected = [scenario for item in session.items if (scenario := scenario_of(item)) is not None]
     if selected:
-        scenarios_of(session.config).begin(selected, complete=_is_whole_run(session.config))
+        scenarios_of(session.config).begin(selected, complete=is_whole_run(session.config))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -94,8 +110,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     __tracebackhide__ = True
     scenario = scenario_of(pyfuncitem)
     if scenario is not None:
+        from harness.verify.answer import status_problem
+
         captured = pyfuncitem.funcargs.get("capture")
-        problem = status_problem(captured, scenario.status, scenario.exit_code, scenario.trigger.service)
+        problem = status_problem(
+            cast("Capture", captured), scenario.status, scenario.exit_code, scenario.trigger.service
+        )
         if problem:
             pytest.fail(problem, pytrace=False)
     try:
@@ -106,11 +126,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
             pyfuncitem.add_report_section("call", "Sentry checks", "\n".join(map(str, findings)))
         if difference := baseline_problem(pyfuncitem, passed=False):
             pyfuncitem.add_report_section("call", "Sentry baseline", difference)
+        if console := browser_console(pyfuncitem):
+            pyfuncitem.add_report_section("call", "Browser console", console)
         raise
+    trouble = browser_problem(pyfuncitem)
     findings = failing_findings(pyfuncitem)
-    difference = baseline_problem(pyfuncitem, passed=not findings)
-    if problems := [*([findings_text(findings)] if findings else []), *([difference] if difference else [])]:
-        pyfuncitem.user_properties.append((JUDGED, "failed"))
+    difference = baseline_problem(pyfuncitem, passed=not findings and not trouble)
+    if problems := list(filter(None, [trouble, findings_text(findings) if findings else None, difference])):
+        if not trouble:
+            pyfuncitem.user_properties.append((JUDGED, "failed"))
         pytest.fail("\n".join(problems), pytrace=False)
     return result
 
@@ -145,7 +169,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     reports = [report for listed in terminalreporter.stats.values() for report in listed]
     for line, markup in summary_lines(summary, *noted_findings(reports)):
         terminalreporter.write_line(line, **markup)
-    for line, markup in baseline_lines(config, reports, complete=_is_whole_run(config)):
+    for line, markup in baseline_lines(config, reports, complete=is_whole_run(config)):
         terminalreporter.write_line(line, **markup)
     for line, markup in report_lines(config):
         terminalreporter.write_line(line, **markup)
@@ -156,30 +180,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _interrupt(*_: object) -> NoReturn:
     # Not by raising SIGINT: a shell that starts something in the background lets it ignore that signal.
     raise KeyboardInterrupt
-
-
-def status_problem(captured: Any, status: int | None, exit_code: int | None, service: str) -> str | None:
-    """What is wrong with a scenario's answer or its service's exit, in words; None when it is as expected."""
-    evidence = captured.evidence
-    facts = evidence.services.get(service)
-    log = f"\nLast lines of {service}'s log:\n{facts.log_tail}" if facts and facts.log_tail else ""
-    if facts and facts.exit_code not in (None, exit_code):
-        log = f"\nThe process of {service} ended with exit code {facts.exit_code}.{log}"
-    if exit_code is not None and (facts is None or facts.exit_code != exit_code):
-        ended = "is still running" if facts is None or facts.exit_code is None else f"ended with {facts.exit_code}"
-        return f"{evidence.title}: the process of {service} {ended}, expected exit code {exit_code}{log}"
-    if evidence.response is None:
-        # A process that dies of the request answers nothing, and that was expected then.
-        return f"{evidence.title} gave no answer: {evidence.problem}{log}" if exit_code is None else None
-    if status is not None and evidence.response.status != status:
-        answer = f"{evidence.title} answered {evidence.response.status}, expected {status}"
-        return f"{answer}: {evidence.response.text[:500]}{log}"
-    return None
-
-
-def _is_whole_run(config: pytest.Config) -> bool:
-    named = [Path(config.invocation_params.dir, argument.split("::")[0]) for argument in config.args]
-    # Only workers deselect under xdist, so the options are asked as well.
-    chosen = any(config.getoption(option, default=None) for option in ("lf", "keyword", "markexpr", "deselect"))
-    narrowed = config.stash.get(_NARROWED, False) or chosen
-    return not narrowed and all(path.is_dir() for path in named)

@@ -57,7 +57,7 @@ def transaction(
     name: str = "GET /spin",
     *,
     span_id: str,
-    parent: str = TRIGGER_SPAN,
+    parent: str | None = TRIGGER_SPAN,
     trace_id: str = TRACE,
     spans: list[dict[str, Any]] | None = None,
     op: str = "http.server",

@@ -46,6 +46,21 @@ class ServiceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PageRecord:
+    """What a page in a browser showed when an action was over.
+
+    Args:
+        url: its address.
+        console: what it wrote to the console, and which requests failed, line by line.
+        screenshot: what was to be seen: JPEG in base64.
+    """
+
+    url: str
+    console: tuple[str, ...]
+    screenshot: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureRecord:
     """One trigger and what came of it.
 
@@ -65,6 +80,7 @@ class CaptureRecord:
         canaries: the marked credentials that the trigger sent, by name.
         withheld: names of further secrets that were searched for, whose values are nobody's business.
         sampling_context: the dynamic sampling context that the trigger announced.
+        page: what the page showed that started the trace; None when the harness sent the trigger.
     """
 
     id: str
@@ -90,6 +106,7 @@ class CaptureRecord:
     canaries: Mapping[str, str]
     withheld: tuple[str, ...]
     sampling_context: Mapping[str, str] | None
+    page: PageRecord | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def trace_of(capture: CaptureRecord, seen: Seen) -> Trace:
         [view for view in views if isinstance(view, Span)],
         [view for view in views if isinstance(view, ErrorEvent)],
         root_span_id=capture.span_id,
+        starter=capture.entry if capture.page else None,
     )
 
 
@@ -98,6 +99,7 @@ def _capture(capture: CaptureRecord, record: RunRecord, seen: Seen, *, with_logs
         "expected": capture.status,
         "isolated": capture.isolated,
         "problem": capture.problem,
+        "page": None if capture.page is None else asdict(capture.page),
         "response": None if capture.response is None else asdict(capture.response),
         "spans": _waterfall(trace),
         "events": [

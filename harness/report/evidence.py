@@ -7,13 +7,13 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 from harness.collector.inbox import Arrival
-from harness.report.captured import CaptureRecord, ResponseRecord, ServiceRecord
+from harness.report.captured import CaptureRecord, PageRecord, ResponseRecord, ServiceRecord
 from harness.report.record import ExecutionRecord
 from harness.report.report import Report
 from harness.telemetry.resources import ResourceSample
 from harness.verify.capture import Capture
 from harness.verify.checks.registry import RunSubject
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.settings import CheckSettings
 from harness.wire.trace import DynamicSamplingContext
 
@@ -63,6 +63,7 @@ class EvidenceOfReport:
             if capture.sampling_context is None
             else DynamicSamplingContext(**capture.sampling_context),
             exit_expected=capture.exit_code is not None,
+            page=None if capture.page is None else _page(capture.page),
         )
 
     def subject(self, execution: ExecutionRecord, settings: CheckSettings) -> RunSubject:
@@ -119,3 +120,7 @@ class EvidenceOfReport:
 def _response(held: ResponseRecord) -> Response:
     body = base64.b64decode(held.body) if held.body_encoding == "base64" else held.body.encode()
     return Response(held.status, held.headers, body, held.elapsed_ms, held.url)
+
+
+def _page(held: PageRecord) -> PageView:
+    return PageView(held.url, held.console, base64.b64decode(held.screenshot))

@@ -15,6 +15,7 @@ from harness.collector.ingest import Refusal
 from harness.report.captured import (
     CaptureRecord,
     EnvelopeRecord,
+    PageRecord,
     RefusalRecord,
     ResourceRecord,
     ResponseRecord,
@@ -29,7 +30,7 @@ from harness.telemetry.resources import ResourceSample
 from harness.telemetry.routing import trace_ids
 from harness.verify.baseline.settings import BaselineSettings, written_baseline_settings
 from harness.verify.canaries import Canary
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.finding import Finding
 from harness.verify.settings import written_check_settings
 
@@ -212,6 +213,7 @@ class _Notebook:
             canaries={name: value for name, value in evidence.secrets.items() if name not in self._withheld},
             withheld=tuple(sorted(self._withheld & evidence.secrets.keys())),
             sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
+            page=_page(evidence.page),
         )
 
     def _service(self, facts: ServiceFacts, unspoken: Sequence[Canary]) -> ServiceRecord:
@@ -247,6 +249,12 @@ def _response(response: Response | None, unspoken: Sequence[Canary]) -> Response
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(content).decode(), "base64"
     return ResponseRecord(response.status, headers, body, encoding, response.elapsed_ms, response.url)
+
+
+def _page(page: PageView | None) -> PageRecord | None:
+    if page is None:
+        return None
+    return PageRecord(page.url, page.console, base64.b64encode(page.screenshot).decode())
 
 
 def _all_samples(all_evidence: Iterable[Evidence]) -> dict[Instance, list[ResourceSample]]:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from harness.fleet.fleet import Fleet
 from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
 from harness.run.authenticating import SHOWN_AS, Authenticator
-from harness.run.gathering import Gathering, TraceBook, entry_of
+from harness.run.gathering import Gathering, entry_of
 from harness.run.harvest import Harvest
 from harness.run.instances import Isolated, IsolatedInstances, ServiceAddress, addresses
-from harness.run.manifest import fetch_manifest
+from harness.run.looking import Lookout
+from harness.run.manifest import Endpoints, fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
+from harness.run.observing import Moment, Observation, Observing, Visit, addresses_of, covered_endpoints
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
+from harness.run.trace_book import TraceBook
+from harness.run.visiting import Visits
 from harness.verify.checks.registry import Allowance, RunSubject, judge_run
 from harness.verify.evidence import Evidence
 from harness.verify.settings import CheckSettings
@@ -57,17 +62,19 @@ class Execution:
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
         self._isolated = IsolatedInstances(self._fleet)
         self._book = TraceBook(self._collector.inbox)
+        self._visits = Visits(self._fleet)
+        self._lookout = Lookout(self._fleet, self._collector, self._book)
         self._lock = threading.Lock()
         self._reviving = threading.Lock()
         self._allowed: set[tuple[str, str]] = set()
         self._died: list[tuple[str, int]] = []
         self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
         self._ready: Future[None] | None = None
-        self._gatherings: dict[str, Future[Gathering]] = {}
+        self._gatherings: dict[str, Future[Gathering | Observing]] = {}
         self._handed_out: set[str] = set()
         self._durations: dict[str, tuple[str, float]] = {}
         self._scenarios: dict[str, Scenario] = {}
-        self._manifests: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._manifests: dict[str, Endpoints] = {}
         self._endpoints_triggered: set[tuple[str, str, str]] = set()
         self._coverage_is_enforced = True
         self._fleet_start = 0.0
@@ -167,6 +174,52 @@ class Execution:
         """
         return self._authenticator.token(claims)
 
+    def visit(self, service: str, isolated: Sequence[str] = ()) -> Visit:
+        """Make a service ready for a page in a browser; starts the fleet if it is not up yet.
+
+        Args:
+            service: the service whose page it is.
+            isolated: services to start anew for this page alone; itself and the entry service then are as well.
+
+        Raises:
+            FleetFailure: the fleet did not start.
+            InvalidScenario: there is no such service, or it does not start.
+        """
+        self._wait_until_up()
+        for name in (service, *isolated):
+            self._require(name, "the browser")
+        if not isolated:
+            self._revive(service, *filter(None, [self._spec.entry]))
+        return self._visits.open(service, isolated)
+
+    def leave(self, visit: str) -> None:
+        """End a visit, with the services that were started for it."""
+        self._visits.leave(visit)
+
+    def moment(self) -> Moment:
+        """Now, as evidence counts it."""
+        return Moment(len(self._collector.inbox), time.time())
+
+    def adopt(self, trace_ids: Sequence[str]) -> None:
+        """Take traces that a page started for this run's own."""
+        for trace_id in trace_ids:
+            self._book.adopt(trace_id)
+
+    def observe(self, observation: Observation) -> str:
+        """Begin to gather the evidence of what a page did; gives a key for it."""
+        view = self._visits.view(observation.visit)
+        with self._lock:
+            observing = Observing(observation, view, self._lookout, secrets=self._secrets)
+            scenario = observing.scenario("")
+            key = f"{scenario.trigger.title} #{len(self._scenarios) + 1}"
+            self._scenarios[key] = replace(scenario, key=key)
+            self._allowed.update(observation.allowed)
+            self._gatherings[key] = self._pool.submit(self._look, key, observing)
+        self._book.adopt(observation.trace_id)
+        covered = covered_endpoints(observation.exchanges, self._manifests, addresses_of(view), self._spec)
+        self._endpoints_triggered.update(covered)
+        return key
+
     def stop(self) -> RunSummary:
         """End everything, in whatever state it is, and say what was verified."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -219,32 +272,38 @@ class Execution:
         self._fleet_start = time.perf_counter() - started
         self._first_trigger = time.perf_counter()
 
+    def _require(self, service: str, asked_by: str) -> None:
+        if service not in self._spec.services:
+            guess = did_you_mean(service, self._spec.services)
+            raise InvalidScenario(f"{asked_by}: the fleet has no service {service!r}.{guess}")
+
+    def _look(self, key: str, observing: Observing) -> Observing:
+        evidence = observing.refresh()
+        self._last_capture = time.perf_counter()
+        self._durations[key] = (evidence.title, time.time() - observing.began.at)
+        return observing
+
     def _run(self, scenario: Scenario) -> Gathering:
         assert self._ready is not None  # noqa: S101 - begin and trigger set it before they submit
         self._ready.result()
         for name in filter(None, (scenario.trigger.service, scenario.trigger.via)):
-            if name not in self._spec.services:
-                guess = did_you_mean(name, self._spec.services)
-                raise InvalidScenario(f"{scenario.trigger.title}: the fleet has no service {name!r}.{guess}")
-        self._revive(scenario)
+            self._require(name, scenario.trigger.title)
+        if not scenario.isolated:
+            self._revive(scenario.trigger.service, entry_of(scenario.trigger, self._spec))
         self._endpoints_triggered.add(scenario.trigger.endpoint)
         marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
         marks = self._authenticator.let_in(scenario.trigger, marks)
         self._canaries += marks.secrets.items()
-        gathering = Gathering(
-            scenario, self._spec, self._fleet, self._collector, self._book, marks=marks, secrets=self._secrets
-        )
+        gathering = Gathering(scenario, self._lookout, marks=marks, secrets=self._secrets)
         started = time.perf_counter()
         gathering.run()
         self._last_capture = time.perf_counter()
         self._durations[scenario.key] = (scenario.trigger.title, self._last_capture - started)
         return gathering
 
-    def _revive(self, scenario: Scenario) -> None:
-        """Start services again that have died of an earlier request, so that this scenario is not judged by that."""
-        if scenario.isolated:
-            return
-        for name in {scenario.trigger.service, entry_of(scenario.trigger, self._spec)}:
+    def _revive(self, *services: str) -> None:
+        """Start services again that have died of an earlier request, so that no scenario is judged by that."""
+        for name in dict.fromkeys(services):
             with self._reviving:
                 self._note_death(name)
                 try:

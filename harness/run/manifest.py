@@ -7,6 +7,8 @@ from typing import Any
 
 import requests
 
+Endpoints = tuple[tuple[str, str], ...]
+
 _NOT_LET_IN = (401, 403)
 
 
@@ -16,7 +18,7 @@ class UnreadableManifest(RuntimeError):
 
 def fetch_manifest(
     service: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 10.0
-) -> tuple[tuple[str, str], ...]:
+) -> Endpoints:
     """``(method, path)`` of every debug endpoint that a service lists.
 
     The answer is a JSON list of ``{"method": ..., "path": ...}`` objects, or an object with that list under

@@ -35,6 +35,7 @@ class Trigger:
         claims: claims in which the token of this request differs; None leaves one out.
         via: service through which the request goes; None for the fleet's entry service.
         timeout: seconds to wait for the answer.
+        action: what was done in a browser to have it sent, in words; None when the harness sends it.
     """
 
     service: str
@@ -48,11 +49,12 @@ class Trigger:
     claims: Mapping[str, Any] = field(default_factory=dict)
     via: str | None = None
     timeout: float = 30.0
+    action: str | None = None
 
     @property
     def title(self) -> str:
-        """``payment GET /debug/crash``."""
-        return f"{self.service} {self.method} {self.path}"
+        """``payment GET /debug/crash``, or the action in the browser."""
+        return self.action or f"{self.service} {self.method} {self.path}"
 
     @property
     def endpoint(self) -> tuple[str, str, str]:

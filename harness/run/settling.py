@@ -31,7 +31,7 @@ class Flushable(Protocol):
 
 def settle(
     trace_id: str,
-    root_span_id: str,
+    root_span_id: str | None,
     fleet: Flushable,
     inbox: Inbox,
     *,
@@ -47,7 +47,7 @@ def settle(
 
     Args:
         trace_id: the scenario's trace.
-        root_span_id: the trigger's span.
+        root_span_id: the span that was announced to the entry service; None when no service was called.
         fleet: what to flush.
         inbox: where envelopes arrive.
         entry: service that the trigger was sent to.
@@ -58,7 +58,7 @@ def settle(
     while True:
         seen = len(inbox)
         reports = fleet.flush()
-        if _is_closed(_spans(trace_id, inbox), root_span_id, entry, netlocs, reports):
+        if _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, reports):
             break
         now = time.monotonic()
         deadline = deadline or now + grace
@@ -70,7 +70,13 @@ def settle(
     return reports
 
 
-def _spans(trace_id: str, inbox: Inbox) -> list[Span]:
+def spans_of(trace_id: str, inbox: Inbox) -> list[Span]:
+    """The spans of a trace that have arrived, whoever sent them.
+
+    Args:
+        trace_id: the trace.
+        inbox: where envelopes arrive.
+    """
     found = read_telemetry(
         (arrival.envelope, Origin(project_id=arrival.project_id))
         for arrival in inbox.for_trace(trace_id)
@@ -81,14 +87,14 @@ def _spans(trace_id: str, inbox: Inbox) -> list[Span]:
 
 def _is_closed(
     spans: list[Span],
-    root_span_id: str,
+    root_span_id: str | None,
     entry: str,
     netlocs: Mapping[str, str],
     reports: Mapping[str, FlushReport],
 ) -> bool:
     silent = {name for name, report in reports.items() if report.state in _SILENT}
     parents = {span.parent_span_id for span in spans}
-    if entry not in silent and root_span_id not in parents:
+    if root_span_id is not None and entry not in silent and root_span_id not in parents:
         return False
     for span in spans:
         if not (span.op or "").startswith("http.client") or span.is_sdk_transport:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from harness.run.execution import Execution
 from harness.run.instances import Isolated, ServiceAddress
+from harness.run.observing import Moment, Observation, Visit
 from harness.run.scenario import Scenario, Trigger
 from harness.verify.evidence import Evidence
 
@@ -49,6 +50,21 @@ class Scenarios(Protocol):
     def token(self, claims: Mapping[str, Any]) -> str:
         """A token as triggers get it."""
 
+    def visit(self, service: str, isolated: Sequence[str] = ()) -> Visit:
+        """Make a service ready for a page in a browser."""
+
+    def leave(self, visit: str) -> None:
+        """End a visit, with the services that were started for it."""
+
+    def moment(self) -> Moment:
+        """Now, as evidence counts it."""
+
+    def adopt(self, trace_ids: Sequence[str]) -> None:
+        """Take traces that a page started for this run's own."""
+
+    def observe(self, observation: Observation) -> str:
+        """Begin to gather the evidence of what a page did; gives a key for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -84,7 +100,7 @@ class ExecutionServer:
             self._server.serve_forever()
 
 
-_EXPOSED = ("begin", "evidence", "flush", "isolate", "log", "refresh", "release", "services", "token", "trigger")
+_EXPOSED = tuple(name for name in vars(Scenarios) if not name.startswith("_"))
 _Manager.register("execution", exposed=_EXPOSED)
 
 

@@ -157,6 +157,12 @@ class ErrorEvent:
         return mapping(self.payload.get("request"))
 
     @property
+    def replay_id(self) -> str | None:
+        """Id of the session replay in which it happened, if one was recorded."""
+        replay = mapping(self.contexts.get("replay"))
+        return text(replay.get("replay_id")) or text(self.tags.get("replayId"))
+
+    @property
     def sdk(self) -> dict[str, Any]:
         """Name, version, packages and integrations of the SDK."""
         return mapping(self.payload.get("sdk"))

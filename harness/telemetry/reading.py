@@ -57,16 +57,23 @@ class Telemetry:
     unread: tuple[Unread, ...] = ()
 
     def within(self, trace_id: str) -> Telemetry:
-        """Only what belongs to one trace; kinds that belong to no trace (sessions, client reports) are left out."""
+        """Only what belongs to one trace; kinds that belong to no trace (sessions, client reports) are left out.
+
+        A replay belongs to it also when an event of the trace names it.
+        """
+        events = tuple(event for event in self.events if event.trace_id == trace_id)
+        replayed = {event.replay_id for event in events if event.replay_id}
         return Telemetry(
-            events=tuple(event for event in self.events if event.trace_id == trace_id),
+            events=events,
             spans=tuple(span for span in self.spans if span.trace_id == trace_id),
             logs=tuple(log for log in self.logs if log.trace_id == trace_id),
             metrics=tuple(metric for metric in self.metrics if metric.trace_id == trace_id),
             profiles=tuple(profile for profile in self.profiles if profile.trace_id == trace_id),
             attachments=tuple(held for held in self.attachments if held.trace_id == trace_id),
             check_ins=tuple(check_in for check_in in self.check_ins if check_in.trace_id == trace_id),
-            replays=tuple(replay for replay in self.replays if trace_id in replay.trace_ids),
+            replays=tuple(
+                replay for replay in self.replays if trace_id in replay.trace_ids or replay.replay_id in replayed
+            ),
             feedback=tuple(feedback for feedback in self.feedback if feedback.trace_id == trace_id),
             unread=tuple(unread for unread in self.unread if unread.origin.trace_id == trace_id),
         )

@@ -115,6 +115,21 @@ class Feedback(_Record):
     """What a user wrote about a problem (``feedback``, or the older ``user_report``)."""
 
     @property
+    def message(self) -> str | None:
+        """The user's words."""
+        return text(self._told.get("message")) or text(self.payload.get("comments"))
+
+    @property
+    def associated_event_id(self) -> str | None:
+        """The event that it is about."""
+        # A `feedback` has an event id of its own; the one of a `user_report` is the event's.
+        return text(self._told.get("associated_event_id") if self._told else self.payload.get("event_id"))
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return mapping(mapping(self.payload.get("contexts")).get("feedback"))
+
+    @property
     def trace_id(self) -> str | None:
         """Trace it belongs to."""
         trace = mapping(mapping(self.payload.get("contexts")).get("trace"))

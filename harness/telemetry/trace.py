@@ -18,12 +18,14 @@ class Trace:
     Args:
         trace_id: the trace.
         root_span_id: the span that started the trace outside (the trigger's), parent of the first service's segment.
+        starter: the service whose page started the trace in a browser, which therefore hangs on nothing.
         spans: every span of the trace; the SDKs' own transport spans are not part of it.
         events: every error and message event of the trace.
     """
 
     trace_id: str
     root_span_id: str | None
+    starter: str | None
     spans: tuple[Span, ...] = field(repr=False)
     events: tuple[ErrorEvent, ...] = field(repr=False)
 
@@ -102,7 +104,7 @@ class Trace:
             if not path or path[0] != (span.service or "?"):
                 path.insert(0, span.service or "?")
             here = span.parent_span_id
-        if here is None and self.root_span_id is not None:
+        if here is None and self.root_span_id is not None and path[:1] != [self.starter]:
             return ["<not linked to the trigger>", *path]
         return path
 
@@ -137,12 +139,18 @@ class Trace:
 
 
 def build_trace(
-    trace_id: str, spans: Sequence[Span], events: Sequence[ErrorEvent], *, root_span_id: str | None = None
+    trace_id: str,
+    spans: Sequence[Span],
+    events: Sequence[ErrorEvent],
+    *,
+    root_span_id: str | None = None,
+    starter: str | None = None,
 ) -> Trace:
     """The tree of one trace from everything that was captured."""
     return Trace(
         trace_id=trace_id,
         root_span_id=root_span_id,
+        starter=starter,
         spans=tuple(span for span in spans if span.trace_id == trace_id and not span.is_sdk_transport),
         events=tuple(event for event in events if event.trace_id == trace_id),
     )

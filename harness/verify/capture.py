@@ -15,7 +15,7 @@ from harness.telemetry.signals import Log, Metric
 from harness.telemetry.spans import Span
 from harness.telemetry.trace import Trace, build_trace
 from harness.verify.diagnosis import explain
-from harness.verify.evidence import Evidence, Response, ServiceFacts, origin_of
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts, origin_of
 from harness.verify.selection import ExactlyOne, First, Nothing
 from harness.wire.envelope import Envelope, Item
 
@@ -94,6 +94,17 @@ class Capture:
         if self._evidence.response is None:
             raise LookupError(f"{self._evidence.title} gave no response: {self._evidence.problem or 'none was sent'}")
         return self._evidence.response
+
+    @property
+    def page(self) -> PageView:
+        """What the page showed that started the trace: its console and a screenshot.
+
+        Raises:
+            LookupError: no browser took part.
+        """
+        if self._evidence.page is None:
+            raise LookupError(f"{self._evidence.title}: no page took part; `page` is of captures of a browser")
+        return self._evidence.page
 
     @property
     def errors(self) -> tuple[ErrorEvent, ...]:
@@ -184,7 +195,11 @@ class Capture:
     def trace(self) -> Trace:
         """The trace tree over all services."""
         return build_trace(
-            self.trace_id or "", self._inside.spans, self._inside.events, root_span_id=self._evidence.span_id
+            self.trace_id or "",
+            self._inside.spans,
+            self._inside.events,
+            root_span_id=self._evidence.span_id,
+            starter=self._evidence.entry if self._evidence.page else None,
         )
 
     @property

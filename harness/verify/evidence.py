@@ -46,6 +46,21 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class PageView:
+    """What a page in a browser showed when an action was over.
+
+    Args:
+        url: its address.
+        console: what it wrote to the console during the action, and which requests failed, line by line.
+        screenshot: what was to be seen, as JPEG.
+    """
+
+    url: str
+    console: tuple[str, ...] = ()
+    screenshot: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceFacts:
     """What the fleet and the collector know about one service at the time of the capture.
 
@@ -85,8 +100,8 @@ class Evidence:
         title: the endpoint, such as ``payment GET /debug/crash``.
         target: the service that the endpoint belongs to.
         trace_id: the scenario's own trace; None when everything that arrives counts (in-process captures).
-        span_id: the span that the trigger announced as parent.
-        entry: the service that the trigger was sent to.
+        span_id: the span that the trigger announced as parent; None when a page sent the trace's root itself.
+        entry: the service that the trigger was sent to, or whose page started the trace.
         response: the answer; None when there was none, then `problem` says why.
         arrivals: envelopes that speak of the trace.
         orphans: envelopes that the services sent meanwhile without a trace or in a trace that no scenario started.
@@ -97,6 +112,7 @@ class Evidence:
         secrets: what must not reach Sentry, by a name for it: credentials that the trigger sent, secrets in the
             services' environment.
         sampling_context: the dynamic sampling context that the trigger announced; None when it announced none.
+        page: what the page showed that started the trace, in a browser; None when the harness sent the trigger.
     """
 
     title: str
@@ -114,6 +130,7 @@ class Evidence:
     marker: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     sampling_context: DynamicSamplingContext | None = None
+    page: PageView | None = None
 
 
 def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:

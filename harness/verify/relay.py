@@ -126,6 +126,9 @@ def _own(own: dict[str, Any], path: str) -> Iterator[Remark]:
         yield Remark(path, "removed", words, original if original is not None else details.get("value"))
     if own.get("err"):
         return
+    if path == "$.transaction" and not own.get("len"):
+        # Identifiers in a name made of a URL become `*`, so that Sentry can group it; nothing is lost by that.
+        return
     if own.get("rem") or own.get("len") is not None:
         yield Remark(path, "shortened", size=own.get("len"))
     elif original is not None:

@@ -79,6 +79,14 @@ def test_a_service_that_is_called_directly_needs_no_entry_of_its_own(make_fleet:
             assert view.instances["gateway"].name == "gateway#1"
 
 
+def test_several_services_may_be_had_at_once_with_one_entry(make_fleet: MakeFleet, get: Get) -> None:
+    with make_fleet(GATEWAY) as fleet, fleet.isolated("aside", "shop", "bank", "shop") as view:
+        own = [name for name in fleet.instances if view.instances[name] is not fleet.instances[name]]
+        assert own == ["gateway", "shop", "bank", "aside"]
+        seen = get(f"{view.instances['gateway'].url}/environment")
+        assert (seen["SHOP"], seen["BANK"]) == (view.instances["shop"].url, view.instances["bank"].url)
+
+
 def test_isolated_instances_may_be_had_at_the_same_time_and_take_free_ports(make_fleet: MakeFleet, get: Get) -> None:
     with make_fleet(f"[service.shop]\n{PLAIN}]\nport = {reserve_port()}") as fleet:
 

@@ -19,7 +19,7 @@ from harness.run.summary import Coverage, RunSummary
 from harness.telemetry.resources import ResourceSample
 from harness.verify.baseline.settings import BaselineSettings
 from harness.verify.checks.registry import RunSubject
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope
 from tests.samples import arrival, container, envelope, error, json_item, streamed_span, transaction
@@ -108,6 +108,7 @@ def _evidence(number: int, arrivals: list[Arrival], orphans: tuple[Arrival, ...]
         orphans=orphans,
         services={name: ServiceFacts(name, url=f"http://{name}", **facts) for name in PROJECTS.values()},
         services_by_project=PROJECTS,
+        page=PageView("http://shop/", ("console.error: gone",), b"\xff\xd8picture") if number % 2 else None,
         secrets={"the trigger's API key": "canary-value", "DB_PASSWORD of payment": "real-secret-value"},
     )
 

@@ -199,6 +199,7 @@ def test_chromium_shows_everything_about_a_test(make_run: MakeRun, width: int) -
     for shown in (
         "payment GET /debug/1", "a secret leaks", "docs/checks/secrets.md", "acme-was-here", "GET http://payment/crash",
         'class="event-mark"', "spin", "<polyline", "Last lines of its log", "Raw items (3 envelopes)", "unhandled",
+        "data:image/jpeg;base64,/9hwaWN0dXJl", "console.error: gone",
     ):  # fmt: skip
         assert shown in page
     assert page.count('class="span') >= 3

@@ -93,7 +93,7 @@ class TestBadTokens:
         import hmac
 
         payload = access.token().split(".")[1]
-        public = access.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)  # type: ignore[union-attr]
+        public = access.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         signed = f"{segment({'alg': 'HS256', 'typ': 'JWT'})}.{payload}"
         mac = base64.urlsafe_b64encode(hmac.digest(public, signed.encode(), hashlib.sha256)).rstrip(b"=").decode()
         assert identify(access, f"Bearer {signed}.{mac}") is None

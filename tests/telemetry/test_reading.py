@@ -250,3 +250,13 @@ def test_nothing_is_lost_when_it_cannot_be_read() -> None:
     assert [view.payload for view in unread] == [item.payload for item in items]
     assert "JSON list" in unread[1].reason
     assert "replay_event" in unread[3].reason
+
+
+def test_a_replay_belongs_to_the_trace_whose_error_names_it() -> None:
+    named = envelope(json_item("replay_event", {"replay_id": "a" * 32, "trace_ids": []}), trace_id=None)
+    other = envelope(json_item("replay_event", {"replay_id": "b" * 32, "trace_ids": []}), trace_id=None)
+    by_tag, by_context = {"replayId": "a" * 32}, {"replay": {"replay_id": "a" * 32}}
+    for naming in (error(tags=by_tag), error(contexts=by_context)):
+        inside = read(envelope(naming), named, other).within(TRACE)
+        assert [replay.replay_id for replay in inside.replays] == ["a" * 32]
+    assert read(envelope(error()), named).within(TRACE).replays == ()

@@ -37,13 +37,22 @@ function differences(found) {
 function captureView(capture, title) {
   return element('div', {class: 'capture'},
     title && element('h2', {class: 'request'}, title),
-    section('Response', responseView(capture)),
+    capture.page && section('Page', pageView(capture.page)),
+    (capture.response || capture.problem || !capture.page) && section('Response', responseView(capture)),
     section('Trace', element('p', {class: 'quiet'}, element('code', null, capture.trace), capture.isolated ? ' · on instances of its own' : ''), waterfall(capture)),
     section(`Events (${capture.events.length})`, capture.events.map((event, number) => eventCard(event, number, capture))),
     section(`Logs (${capture.logs.length})`, logs(capture.logs)),
     section(`Metrics (${capture.metrics.length})`, metrics(capture.metrics)),
     section('Services meanwhile', servicesMeanwhile(capture.services)),
     section(`Raw items (${plural(capture.envelopes.length, 'envelope')})`, capture.envelopes.map(envelopeView)));
+}
+
+function pageView(page) {
+  return [
+    element('p', {class: 'facts'}, element('code', null, page.url)),
+    element('img', {class: 'screenshot', alt: 'What the page showed when the action was over', src: `data:image/jpeg;base64,${page.screenshot}`}),
+    page.console.length > 0 && disclosure(`Console (${plural(page.console.length, 'line')})`, () => element('pre', {class: 'source', tabindex: '0'}, page.console.join('\n')), {open: true, kind: 'part'}),
+  ];
 }
 
 function responseView(capture) {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,17 @@ from harness.verify.capture import Capture
 # They describe the machine that a service happens to run on (develop.sentry.dev, "Contexts Interface").
 MACHINE_CONTEXTS = frozenset({"app", "cloud_resource", "culture", "device", "gpu", "os"})
 VERSION_KEYS = frozenset({"build", "kernel_version", "raw_description", "version"})
-# The SDK adds the place in the source to a span only if it was slow.
-SLOW_SPAN_ATTRIBUTES = ("code.",)
+# What a browser measures of itself: how fast the machine was decides whether it is there at all.
+MEASURED_SPANS = ("browser.", "paint", "ui.interaction", "ui.long", "ui.webvital")
+MEASUREMENTS = frozenset({"cls", "connection.rtt", "fcp", "fp", "inp", "lcp", "ttfb", "ttfb.requestTime"})
+# Named for spans only if they were slow (the place in the source), or if the browser came to measure it.
+UNSTABLE_ATTRIBUTES = re.compile(
+    r"(code|browser|network\.connection|connection|performance|cls|fcp|fp|inp|lcp|ttfb)\."
+    r"|http\.request\.(\w+_(start|end)|time_to_first_byte)$|effectiveConnectionType$"
+)
+
+# A page makes many requests at once, and notes each when it is answered.
+REQUEST_CRUMBS = frozenset({"fetch", "xhr"})
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 
@@ -95,7 +106,7 @@ def _event(event: ErrorEvent, trace: Trace, rules: Placeholders) -> Shape:
         "user": event.user,
         "contexts": {name: _context(name, context) for name, context in event.contexts.items() if name != "trace"},
         "extra": figure(event.extra),
-        "breadcrumbs": [_breadcrumb(crumb) for crumb in event.breadcrumbs],
+        "breadcrumbs": _breadcrumbs(event, rules),
         "fingerprint": event.fingerprint,
         "request": _request(event.request),
         "release": event.release,
@@ -140,6 +151,15 @@ def _without_recursion(frames: list[str]) -> list[str]:
     return kept
 
 
+def _breadcrumbs(event: ErrorEvent, rules: Placeholders) -> list[Shape]:
+    crumbs: list[Shape] = []
+    in_page = event.platform == "javascript"
+    for requests, alike in groupby(event.breadcrumbs, lambda crumb: in_page and crumb.category in REQUEST_CRUMBS):
+        shapes = [_breadcrumb(crumb) for crumb in alike]
+        crumbs += sorted(shapes, key=rules.sort_key) if requests else shapes
+    return crumbs
+
+
 def _breadcrumb(crumb: Breadcrumb) -> Shape:
     return _without_empty(
         {
@@ -173,15 +193,19 @@ def _request(request: dict[str, Any]) -> Shape:
 
 def _tops(trace: Trace) -> list[Span]:
     known = {span.span_id for span in trace.spans}
-    return [span for span in trace.spans if span.parent_span_id not in known]
+    return [span for span in trace.spans if span.parent_span_id not in known and not _is_measured(span)]
+
+
+def _is_measured(span: Span) -> bool:
+    return (span.op or "").startswith(MEASURED_SPANS)
 
 
 def _spans(spans: Iterable[Span], trace: Trace, rules: Placeholders, above: frozenset[str | None]) -> Shape:
     unlinked = {span.span_id for span in trace.unlinked}
 
     def shape(span: Span) -> Shape:
-        attributes = [name for name in span.attributes if not name.startswith(SLOW_SPAN_ATTRIBUTES)]
-        children = [child for child in trace.children(span) if child.span_id not in above]
+        attributes = [name for name in span.attributes if not UNSTABLE_ATTRIBUTES.match(name)]
+        children = [child for child in trace.children(span) if child.span_id not in above and not _is_measured(child)]
         held = {
             "name": span.name,
             "status": span.status,
@@ -190,7 +214,7 @@ def _spans(spans: Iterable[Span], trace: Trace, rules: Placeholders, above: froz
             "attributes": sorted(attributes),
             "tags": span.tags,
             "contexts": sorted(name for name in span.contexts if name != "trace"),
-            "measurements": sorted(span.measurements),
+            "measurements": sorted(span.measurements.keys() - MEASUREMENTS),
             "spans": _spans(children, trace, rules, above | {span.span_id}),
         }
         return _without_empty(held)
@@ -240,7 +264,8 @@ def _records(capture: Capture) -> dict[str, list[Shape]]:
             capture.attachments, lambda held: {"filename": held.filename, "content_type": held.content_type}
         ),
         "check_ins": shapes(capture.check_ins, lambda sent: {"monitor": sent.monitor, "status": sent.status}),
-        "replays": shapes(capture.replays, lambda _: {}),
+        # Into how many segments a replay is cut is a matter of time.
+        "replays": shapes(list({replay.replay_id: replay for replay in capture.replays}.values()), lambda _: {}),
         "feedback": shapes(capture.feedback, lambda _: {}),
         "unread": shapes(capture.unread, lambda unread: {"type": unread.type}),
     }

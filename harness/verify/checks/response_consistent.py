@@ -71,6 +71,9 @@ def _was_reported_elsewhere(capture: Capture) -> bool:
 def _unanswered(capture: Capture, status: int) -> Iterator[Finding]:
     trace = capture.trace
     for event in capture.errors:
+        if capture.evidence.page and event.service == capture.evidence.entry:
+            # A page's own error says nothing of the answer that it got.
+            continue
         is_crash = event.handled is False and event.level in _SERIOUS
         if is_crash and not _is_behind(capture.evidence.target, trace.path_to(event)):
             yield Finding(

@@ -16,7 +16,7 @@ _PLACES_SHOWN = 3
 def scope_isolation(subject: Subject) -> Iterator[Finding]:
     """No item of a scenario's trace carries the id of another scenario."""
     own = subject.capture.evidence.marker
-    if own is None:
+    if own is None and subject.capture.evidence.page is None:
         return
     for parcel in subject.parcels:
         for foreign in sorted(set(_MARKER.findall(parcel.text)) - {own}):
@@ -24,10 +24,10 @@ def scope_isolation(subject: Subject) -> Iterator[Finding]:
             also = f", also at {', '.join(others[:_PLACES_SHOWN])}" if others else ""
             yield Finding(
                 code="scope-isolation.foreign",
-                message=f"it carries {foreign}, the id of another scenario's request{also}; its own is {own}. "
-                "What was set for one request is still there, or already there, in another: use the request's own "
-                "scope (isolation_scope, withIsolationScope) instead of a global one, a new one for every thread and "
-                "task, and no module-level state",
+                message=f"it carries {foreign}, the id of another scenario's request{also}; its own is "
+                f"{own or 'none'}. What was set for one request is still there, or already there, in another: use "
+                "the request's own scope (isolation_scope, withIsolationScope) instead of a global one, a new one "
+                "for every thread and task, and no module-level state",
                 service=parcel.service,
                 item=parcel.item,
                 path=first,

@@ -23,7 +23,7 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
         return
     trace = subject.capture.trace
     evidence = subject.capture.evidence
-    yield from _broken_links(trace)
+    yield from _broken_links(evidence, trace)
     yield from _skipped(evidence, trace)
     yield from _unreached(evidence, trace)
     yield from _without_spans(evidence, trace)
@@ -45,7 +45,7 @@ def no_orphans(subject: RunSubject) -> Iterator[Finding]:
             )
 
 
-def _broken_links(trace: Trace) -> Iterator[Finding]:
+def _broken_links(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
     for span in trace.unlinked:
         yield Finding(
             code="trace-connected.missing-parent",
@@ -56,7 +56,8 @@ def _broken_links(trace: Trace) -> Iterator[Finding]:
             path="$.contexts.trace.parent_span_id" if span.form == "transaction" else "$.parent_span_id",
         )
     for span in trace.segments:
-        if span.parent_span_id is None and trace.root_span_id is not None:
+        may_be_root = span.service == evidence.entry if evidence.page else trace.root_span_id is None
+        if span.parent_span_id is None and not may_be_root:
             yield Finding(
                 code="trace-connected.second-root",
                 message="it has no parent: the service took over the trace id of the request, not the calling span",
@@ -66,6 +67,9 @@ def _broken_links(trace: Trace) -> Iterator[Finding]:
     spans = {span.span_id for span in trace.spans}
     tracing = _tracing(trace)
     for event in trace.events:
+        if evidence.page and event.service == evidence.entry:
+            # Most of what happens in a page happens between its spans, and the SDK then names a span that is none.
+            continue
         # A service that sends no spans at all is another matter.
         if event.span_id not in spans and event.service in tracing:
             yield Finding(
@@ -78,7 +82,8 @@ def _broken_links(trace: Trace) -> Iterator[Finding]:
 
 
 def _skipped(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
-    if evidence.entry not in trace.services:
+    # Who called the page's services is the page, or no span of it; nobody stands between the two.
+    if evidence.page or evidence.entry not in trace.services:
         return
     for span in trace.segments:
         if span.parent_span_id == trace.root_span_id and span.service != evidence.entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.verify.baseline.normalising import normalise, versions
+from harness.wire.envelope import Envelope
 from tests.samples import LOG_CONTENT, METRIC_CONTENT, TRACE, container, envelope, json_item
 from tests.verify.baseline.capturing import call, captured, crash, request
 
@@ -175,3 +176,38 @@ def test_comprehensions_have_a_frame_only_before_python_3_12() -> None:
     exception = {"type": "E", "stacktrace": {"frames": frames}}
     shape = normalise(captured(envelope(json_item("event", {"exception": {"values": [exception]}}))))
     assert shape["events"][0]["exceptions"][0]["frames"] == ["m: parse", "m: port"]
+
+
+def test_what_a_browser_measures_of_itself_is_left_out() -> None:
+    blocked = call("Main UI thread blocked", "b" * 16, op="ui.long-animation-frame")
+    fetched = call("GET /spin", "c" * 16, data={"http.request.fetch_start": 1, "http.request.method": "GET"})
+    vitals = {"lcp": {"value": 1}, "spins": {"value": 2}}
+
+    def replay(segment: int) -> Envelope:
+        return envelope(json_item("replay_event", {"replay_id": "a", "segment_id": segment, "trace_ids": [TRACE]}))
+
+    slow = normalise(captured(request(blocked, fetched, measurements=vitals), replay(0), replay(1)))
+    fast = normalise(captured(request(fetched, measurements={"spins": {"value": 3}}), replay(0)))
+    assert slow == fast
+    ((_, segment),) = slow["trace"].items()
+    assert segment["measurements"] == ["spins"]
+    assert [held["attributes"] for held in segment["spans"].values()] == [["http.request.method"]]
+
+
+def test_requests_that_a_page_makes_at_once_have_no_order() -> None:
+    def crumb(category: str, url: str) -> dict[str, Any]:
+        return {"category": category, "data": {"url": url}}
+
+    def urls(platform: str, *crumbs: dict[str, Any]) -> list[str]:
+        shape = normalise(captured(request(), crash(platform=platform, breadcrumbs={"values": list(crumbs)})))
+        return [held["data"]["url"] for held in shape["events"][0]["breadcrumbs"]]
+
+    made = (
+        crumb("xhr", "/b"),
+        crumb("xhr", "/a"),
+        crumb("ui.click", "/z"),
+        crumb("fetch", "/d"),
+        crumb("fetch", "/c"),
+    )
+    assert urls("javascript", *made) == ["/a", "/b", "/z", "/c", "/d"]
+    assert urls("python", *made) == ["/b", "/a", "/z", "/d", "/c"]

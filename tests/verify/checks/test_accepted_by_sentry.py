@@ -199,6 +199,13 @@ def test_a_transaction_is_also_looked_into() -> None:
     ]
 
 
+def test_identifiers_in_a_name_made_of_a_url_are_grouped_and_not_lost() -> None:
+    named = {"transaction": "http://127.0.0.1:34927/no-such-page", "transaction_info": {"source": "url"}}
+    assert of_transaction(**named) == []
+    long = {"transaction": "x" * 300, "transaction_info": {"source": "url"}}
+    assert [found.code for found in of_transaction(**long)] == ["accepted-by-sentry.shortened"]
+
+
 def test_that_a_span_ends_before_it_begins_is_left_to_the_check_that_names_it() -> None:
     assert of_transaction(spans=[{**SPAN, "timestamp": 100.0}]) == []
 

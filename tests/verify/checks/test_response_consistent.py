@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.verify.checks.response_consistent import response_consistent
-from harness.verify.evidence import Response
+from harness.verify.evidence import PageView, Response
 from harness.verify.finding import Finding
 from harness.wire.envelope import Envelope, Item
 from tests.samples import OTHER_TRACE, TRIGGER_SPAN, arrival, child_span, envelope, error, json_item, transaction
@@ -33,6 +33,7 @@ def found(
     *sent: tuple[str, Item],
     outside: tuple[Envelope, ...] = (),
     outside_project: str = "1",
+    page: PageView | None = None,
 ) -> list[Finding]:
     response = None if status is None else Response(status, {}, b"", 1.0, "http://127.0.0.1:1/debug/spin")
     arrivals = [arrival(number, envelope(item), project) for number, (project, item) in enumerate([*HOPS, *sent])]
@@ -40,6 +41,8 @@ def found(
     return findings(
         response_consistent,
         response=response,
+        page=page,
+        entry="gateway",
         span_id=TRIGGER_SPAN,
         services_by_project=PROJECTS,
         arrivals=tuple(arrivals),
@@ -57,6 +60,14 @@ def test_a_server_error_that_nobody_reports(status: int) -> None:
 @pytest.mark.parametrize("project", PROJECTS)
 def test_a_server_error_that_any_service_reports(project: str) -> None:
     assert found(500, (project, error(span_id=GAME))) == []
+
+
+def test_a_page_that_fails_says_nothing_of_the_answer_that_it_got() -> None:
+    failed, page = ("3", error(span_id=GATEWAY)), PageView("http://127.0.0.1:3/")
+    assert [finding.code for finding in found(200, failed)] == ["response-consistent.error-on-success"]
+    assert found(200, failed, page=page) == []
+    behind = found(200, ("1", error(span_id=GAME)), page=page)
+    assert [finding.code for finding in behind] == ["response-consistent.error-on-success"]
 
 
 def test_a_message_is_no_error() -> None:

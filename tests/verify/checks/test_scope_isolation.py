@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.verify.checks.scope_isolation import scope_isolation
+from harness.verify.evidence import PageView
 from harness.verify.finding import Finding
 from harness.wire.envelope import Item
 from tests.samples import (
@@ -87,3 +88,10 @@ def test_a_longer_word_is_no_id() -> None:
 
 def test_a_capture_without_an_id_is_not_looked_at() -> None:
     assert found(error(tags={"request_id": FOREIGN}), marker=None) == []
+
+
+def test_a_page_sends_no_id_so_that_any_is_foreign() -> None:
+    sent = envelope(error(tags={"request_id": FOREIGN}))
+    (finding,) = findings(scope_isolation, sent, page=PageView("http://127.0.0.1:1/"))
+    assert finding.code == "scope-isolation.foreign"
+    assert findings(scope_isolation, sent) == []

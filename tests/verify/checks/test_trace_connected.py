@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.verify.capture import Capture
 from harness.verify.checks.registry import RunSubject, judge, judge_run
-from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope
 from harness.wire.trace import DynamicSamplingContext
@@ -57,8 +57,9 @@ def codes(*sent: tuple[str, Envelope], **changed: Any) -> list[str]:
         title="payment GET /debug/crash",
         target="payment",
         trace_id=TRACE,
-        span_id=TRIGGER_SPAN,
+        span_id=changed.get("span_id", TRIGGER_SPAN),
         entry=changed.get("entry", "gateway"),
+        page=changed.get("page"),
         services=changed.get("services", FACTS),
         sampling_context=changed.get("sampling_context"),
         response=changed.get("response", ANSWER),
@@ -71,6 +72,22 @@ def codes(*sent: tuple[str, Envelope], **changed: Any) -> list[str]:
 
 def test_a_whole_trace_is_fine() -> None:
     assert codes(gateway(), payment(), crash()) == []
+
+
+def test_a_page_is_the_root_of_its_trace_and_nobody_else() -> None:
+    in_page: dict[str, Any] = {"entry": "gateway", "page": PageView("http://127.0.0.1:8/"), "span_id": None}
+    page = envelope(transaction("press", span_id=GATEWAY, parent=None, spans=[call()]))
+    between_spans = "1", envelope(error(span_id="f" * 16))
+    assert codes(("1", page), payment(), crash(), between_spans, **in_page) == []
+    assert codes(("1", page), payment(parent=None), **in_page) == ["trace-connected.second-root"]
+    assert codes(("1", page), payment(), crash(span_id="f" * 16), **in_page) == ["trace-connected.missing-span"]
+
+
+def test_a_page_may_call_from_outside_of_any_span() -> None:
+    announced: dict[str, Any] = {"entry": "gateway", "page": PageView("http://127.0.0.1:8/"), "span_id": CALL}
+    between_spans = "1", envelope(error(span_id="f" * 16))
+    assert codes(payment(), crash(), between_spans, **announced) == []
+    assert codes(payment(parent="e" * 16), crash(), **announced) == ["trace-connected.missing-parent"]
 
 
 def test_a_hop_that_was_cut_out() -> None:

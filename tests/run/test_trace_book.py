@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from harness.collector.inbox import Inbox
-from harness.run.gathering import TraceBook
+from harness.run.trace_book import TraceBook
 from tests.samples import OTHER_TRACE, add_to, envelope, error
 
 
@@ -34,3 +34,15 @@ def test_traces_are_fresh_and_sampled() -> None:
     first, second = book.new(), book.new()
     assert book.started == {first.trace_id, second.trace_id}
     assert first.sampled is True
+
+
+def test_a_trace_that_a_page_started_is_nobodys_only_until_it_is_adopted() -> None:
+    inbox = Inbox()
+    book = TraceBook(inbox)
+    add_to(inbox, envelope(error(trace_id=OTHER_TRACE), trace_id=OTHER_TRACE))
+    add_to(inbox, envelope(trace_id=None))
+    assert [arrival.number for arrival in book.orphans(0)] == [0, 1]
+    book.adopt(OTHER_TRACE)
+    add_to(inbox, envelope(error(trace_id=OTHER_TRACE), trace_id=OTHER_TRACE))
+    assert [arrival.number for arrival in book.orphans(0)] == [1]
+    assert OTHER_TRACE in book.started

@@ -1,0 +1,1 @@
+"""A page in a real browser, driven by Playwright, as one more service of the fleet."""

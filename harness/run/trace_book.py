@@ -1,0 +1,73 @@
+"""Which traces belong to scenarios, and thereby what is nobody's."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from operator import attrgetter
+
+from harness.collector.inbox import Arrival, Inbox
+from harness.telemetry.routing import trace_ids
+from harness.wire.trace import SentryTrace
+
+
+class TraceBook:
+    """Which traces the scenarios started, and thereby what is nobody's.
+
+    Every arrival is looked at once, however many scenarios ask: a trace is known before its first envelope can
+    arrive, so what was an orphan stays one.
+
+    Args:
+        inbox: where envelopes arrive.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.started: set[str] = set()
+        self._inbox = inbox
+        self._looking = threading.Lock()
+        self._looked_at = 0
+        self._orphans: list[Arrival] = []
+        self._senders: set[str] = set()
+
+    def new(self) -> SentryTrace:
+        """A fresh trace."""
+        trace = SentryTrace.new()
+        self.started.add(trace.trace_id)
+        return trace
+
+    def adopt(self, trace_id: str) -> None:
+        """Take a trace that somebody else started, such as a page in a browser, for a scenario's from now on.
+
+        Args:
+            trace_id: the trace; what has arrived of it is nobody's no longer.
+        """
+        with self._looking:
+            self.started.add(trace_id)
+            self._orphans = [held for held in self._orphans if trace_id not in _trace_ids(held)]
+
+    def orphans(self, since: int) -> list[Arrival]:
+        """Arrivals that speak of no scenario's trace.
+
+        Args:
+            since: number of the first arrival to be listed.
+        """
+        with self._looking:
+            self._look()
+            return self._orphans[bisect_left(self._orphans, since, key=attrgetter("number")) :]
+
+    def heard_of(self, project_id: str) -> bool:
+        """Whether anything ever arrived for a project."""
+        with self._looking:
+            self._look()
+            return project_id in self._senders
+
+    def _look(self) -> None:
+        for arrival in self._inbox.arrivals(since=self._looked_at):
+            self._looked_at = arrival.number + 1
+            self._senders.add(arrival.project_id)
+            if _trace_ids(arrival).isdisjoint(self.started):
+                self._orphans.append(arrival)
+
+
+def _trace_ids(arrival: Arrival) -> frozenset[str]:
+    return frozenset() if arrival.envelope is None else trace_ids(arrival.envelope)
