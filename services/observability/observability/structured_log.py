@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 from sentry_sdk.integrations.logging import ignore_logger, ignore_logger_for_sentry_logs
 
+from observability.scrubbing import hide_tokens
+
 _ATTRIBUTES = "attributes"
 # For people and log stores: what is written there is no event, no breadcrumb and no log record in Sentry.
 _LINES = "observability.lines"
@@ -36,7 +38,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        # Servers log the very header that they could not read.
+        return hide_tokens(json.dumps(line, ensure_ascii=False))
 
 
 def log_to_stdout(service: str) -> None:
