@@ -66,4 +66,6 @@ def record(trigger: Trigger, status: int) -> None:
         known = {name: value for name, value in entry.items() if value is not None}
         log_line(logging.INFO if is_allowed else logging.WARNING, "debug.trigger", **known)
         if is_allowed:
+            # By the name that Sentry's conventions have for it.
+            known["http.request.method"] = known.pop("method")
             sentry_sdk.logger.info("debug.trigger", attributes=known)
