@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import ephemeral_port_reserve
+from ephemeral_port_reserve import reserve  # type: ignore[import-untyped]  # the package ships no types
 
 from tests.services.conversation import SECONDS
 
@@ -20,7 +20,7 @@ class RedisServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.port: int = ephemeral_port_reserve.reserve()
+        self.port: int = reserve()
 
     @property
     def url(self) -> str:
