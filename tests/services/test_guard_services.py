@@ -268,6 +268,23 @@ def test_no_more_of_a_load_at_a_time_than_allowed(access: DebugAccess) -> None:
         assert ask(service, "/debug/memory-spike?size_mb=1", access.headers())[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("module", "method", "path"),
+    [("game_engine", "GET", "/debug/cpu-spike"), ("analytics", "GET", "/debug/memory-spike?size_mb=1")],
+)
+def test_who_leaves_before_its_body_has_come_takes_no_place_along(
+    module: str, method: str, path: str, access: DebugAccess
+) -> None:
+    head = f"{method} {path} HTTP/1.1\r\nHost: service.test\r\nAuthorization: Bearer {access.token()}\r\n"
+    with ServiceProcess(module, {**access.environment, "DEBUG_CONCURRENCY": "1"}) as service:
+        for number in (1, 2):
+            with service.connect() as client:
+                client.send(f"{head}Content-Length: 50\r\n\r\n".encode())
+            assert len(service.logged("debug.trigger", number)) == number
+        assert {line["decision"] for line in service.logged("debug.trigger", 2)} == {"allowed"}
+        assert ask(service, path, access.headers())[0] == 200
+
+
 @every_service
 def test_500_at_once_let_exactly_ten_through(module: str, access: DebugAccess) -> None:
     with ServiceProcess(module, {**access.environment, "DEBUG_RATE_LIMIT": "10/hour"}) as service:
@@ -292,6 +309,10 @@ class TestSharedLimits:
             environment = {**access.environment, "DEBUG_RATE_LIMIT": "10/hour", "DEBUG_LIMITS_URL": redis.url}
             with ServiceProcess(module, environment) as first, ServiceProcess(module, environment) as second:
                 assert statuses_of_500([first, second], access) == {200: 10, 429: 490}
+            command = ["redis-cli", "-p", str(redis.port), "keys", "*"]
+            keys = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert module.replace("_", "-") in keys
+        assert "tester" not in keys
 
     @every_service
     def test_redis_that_is_away_closes_the_endpoints(self, module: str, access: DebugAccess, tmp_path: Path) -> None:
@@ -303,9 +324,10 @@ class TestSharedLimits:
             assert ask(service, "/debug/crash")[0] == 401
             with redis:
                 assert ask(service, "/debug/crash", access.headers())[0] == 500
+            assert ask(service, "/debug/crash", access.headers())[0] == 503
             message = "the Redis of DEBUG_LIMITS_URL does not answer, so every debug endpoint is closed"
-            assert len(service.logged(message, 1)) == 1
-            assert [line["decision"] for line in service.logged("debug.trigger", 4)][:2] == ["unavailable"] * 2
+            assert len(service.logged(message, 2)) == 2
+            assert [line["decision"] for line in service.logged("debug.trigger", 5)][:2] == ["unavailable"] * 2
 
 
 @every_service
@@ -318,6 +340,8 @@ class TestSharedLimits:
         ({"DEBUG_RATE_LIMIT": "10 per day"}, "DEBUG_RATE_LIMIT must be a number per"),
         ({"DEBUG_CONCURRENCY": "0"}, "DEBUG_CONCURRENCY must be a whole number"),
         ({"DEBUG_LIMITS_URL": "memcached://:secret@db"}, "DEBUG_LIMITS_URL must be the URL of a Redis"),
+        ({"DEBUG_LIMITS_URL": "redis://:secret@db:port/0"}, "DEBUG_LIMITS_URL must be the URL of a Redis"),
+        ({"DEBUG_LIMITS_URL": "redis://:secret@db/name"}, "DEBUG_LIMITS_URL must be the URL of a Redis"),
     ],
 )
 def test_a_bad_setting_ends_the_service_with_one_line(
