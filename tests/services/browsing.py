@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
+from harness.run.authenticating import Authenticator
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import Telemetry, read_telemetry
 from harness.telemetry.trace import build_trace
@@ -48,6 +49,12 @@ class Visit:
         self.page.goto(url)
         expect(self.page.locator("html")).to_have_attribute("data-ready", "true", timeout=SECONDS * 1000)
 
+    def open_panel(self, token: str) -> None:
+        """Give the panel a token, and wait until it shows what every service can do, or why that is not known."""
+        self.page.get_by_label("Access token").fill(token)
+        self.button("Open the panel").click()
+        expect(self.page.locator("#safety-groups .waiting")).to_have_count(0, timeout=SECONDS * 1000)
+
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.complaints.append(text)
@@ -81,9 +88,14 @@ class Casino:
     def __init__(self, directory: Path) -> None:
         self.collector = Collector()
         spec = load_fleet_spec(ROOT / "harness.toml")
+        self._authenticator = Authenticator(spec.access)
         self.fleet = Fleet(
             spec, dsn_for=lambda name: str(self.collector.register(name)), directory=directory / "logs"
         )
+
+    def token(self) -> str:
+        """What opens the debug endpoints."""
+        return self._authenticator.token({})
 
     @property
     def url(self) -> str:

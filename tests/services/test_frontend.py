@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.services.browsing import CHROMIUM, FLAGS, FLUSH, PHONE, SECONDS, Casino, Visit, new_visit
 from tests.services.conversation import StartService
+from tests.services.debug_access import DebugAccess
 from tests.services.page_server import ServePage, address_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: install the package `chromium`")
@@ -42,6 +44,7 @@ def chromium() -> Iterator[Browser]:
 def visit(casino: Casino, chromium: Browser) -> Iterator[Visit]:
     visit = new_visit(chromium)
     visit.open(casino.url)
+    visit.open_panel(casino.token())
     yield visit
     visit.page.context.close()
 
@@ -49,9 +52,10 @@ def visit(casino: Casino, chromium: Browser) -> Iterator[Visit]:
 class TestPanel:
     def test_every_endpoint_of_every_manifest_has_a_button_in_its_section(self, casino: Casino, visit: Visit) -> None:
         gateway = f"http://127.0.0.1:{casino.fleet.instances['gateway'].port}"
-        own = requests.get(f"{gateway}/debug", timeout=10).json()
+        headers = {"Authorization": f"Bearer {casino.token()}"}
+        own = requests.get(f"{gateway}/debug", headers=headers, timeout=10).json()
         services = {"gateway": own["endpoints"]} | {
-            name: requests.get(f"{gateway}/api/v1/{name}/debug", timeout=10).json()["endpoints"]
+            name: requests.get(f"{gateway}/api/v1/{name}/debug", headers=headers, timeout=10).json()["endpoints"]
             for name in own["services"]
         }
         assert set(services) == {"gateway", "game-engine", "analytics", "payment"}
@@ -129,13 +133,15 @@ class TestPanel:
             assert casino.telemetry(trace_id).events == ()
 
     def test_services_that_do_not_answer_are_said_in_words(
-        self, chromium: Browser, start_service: StartService, serve_page: ServePage
+        self, chromium: Browser, start_service: StartService, serve_page: ServePage, tmp_path: Path
     ) -> None:
+        access = DebugAccess(tmp_path)
         gone = dict.fromkeys(("GAME_ENGINE_URL", "ANALYTICS_URL", "PAYMENT_URL"), NOBODY)
-        gateway = start_service("gateway", **gone)
+        gateway = start_service("gateway", **gone, **access.environment)
         url = address_of(serve_page(GATEWAY_URL=f"http://127.0.0.1:{gateway.port}"))
         visit = new_visit(chromium)
         visit.open(url)
+        visit.open_panel(access.token())
         crashes = visit.page.get_by_role("region", name="Service crashes")
         expect(crashes).to_contain_text("payment does not answer: payment is not available.")
         expect(crashes.get_by_role("button", name="gateway GET /debug/crash")).to_be_visible()
@@ -147,6 +153,7 @@ class TestPanel:
     def test_a_gateway_that_is_not_there_is_said_too(self, chromium: Browser, serve_page: ServePage) -> None:
         visit = new_visit(chromium)
         visit.open(address_of(serve_page(GATEWAY_URL=NOBODY)))
+        visit.open_panel("any")
         words = f"gateway does not answer: the gateway at {NOBODY} cannot be reached."
         expect(visit.page.get_by_role("region", name="Service crashes")).to_contain_text(words)
         visit.press("frontend console-error")
@@ -301,6 +308,7 @@ class TestLook:
     def test_it_fits_a_phone(self, casino: Casino, chromium: Browser) -> None:
         visit = new_visit(chromium, viewport=PHONE)
         visit.open(casino.url)
+        visit.open_panel(casino.token())
         visit.press("payment GET /debug/crash")
         assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         visit.page.context.close()

@@ -30,7 +30,7 @@ def in_local_variable() -> None:
 
     @instead_of(Crash, "get")
     async def get(original: Function, handler: Crash) -> None:
-        presented = handler.request.headers["Authorization"]
+        presented = handler.request.headers["X-Api-Key"]
         await original(handler)
         handler.set_header("X-Presented", presented)
 
@@ -49,16 +49,14 @@ def in_error_text() -> None:
 
 def in_log() -> None:
     _before_crash(
-        lambda handler: sentry_sdk.logger.info(
-            "settling for {caller}", caller=handler.request.headers["Authorization"]
-        )
+        lambda handler: sentry_sdk.logger.info("settling for {caller}", caller=handler.request.headers["X-Api-Key"])
     )
 
 
 def in_span() -> None:
     def act(handler: Crash) -> None:
         with sentry_sdk.start_span(op="slot.authorise", name="authorise") as span:
-            span.set_data("presented", handler.request.headers["Authorization"])
+            span.set_data("presented", handler.request.headers["X-Api-Key"])
 
     _before_crash(act)
 
