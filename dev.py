@@ -25,6 +25,8 @@ NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
 NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
+DEBUG_ACCESS = ROOT / ".debug-access"
+
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 
 OLDEST_PYTHON = (3, 11)
@@ -101,6 +103,12 @@ def set_up_node(project: Path) -> None:
     stamp.write_text(wanted)
 
 
+def set_up_debug_access() -> None:
+    """Make the key pair that the debug endpoints are opened with, once; it opens this checkout's services only."""
+    if not (DEBUG_ACCESS / "key.pem").exists():
+        run(BINARIES / "sentry-harness", "keys", DEBUG_ACCESS)
+
+
 def build_frontend() -> None:
     """Build the page that the front end serves, from its sources and its packages."""
     stamp = FRONTEND / "dist" / ".built-from"
@@ -117,16 +125,16 @@ def build_frontend() -> None:
     stamp.write_text(wanted)
 
 
-def set_up_browser() -> None:
-    """Install Chromium, in which pages are verified; where that is not possible, the tests that need it say so."""
-    if any(shutil.which(name) for name in BROWSERS):
+def set_up_program(package: str, programs: list[str], without: str) -> None:
+    """Install a program from a Debian package, unless it is there; where that cannot be, say what is not tried."""
+    if any(shutil.which(name) for name in programs):
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        print("No Chromium found: tests in a browser are skipped. Install it to have them run.", flush=True)
+        print(f"No {programs[0]} found, so there is no trying of {without}.", flush=True)
         return
-    print("Setting up Chromium ...", flush=True)
+    print(f"Setting up {package} ...", flush=True)
     run("apt-get", "update")
-    run("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
+    run("apt-get", "install", "--yes", "--no-install-recommends", package)
 
 
 def set_up() -> None:
@@ -135,6 +143,7 @@ def set_up() -> None:
     set_up_python()
     for project in NODE_PROJECTS:
         set_up_node(project)
+    set_up_debug_access()
     build_frontend()
 
 
@@ -142,7 +151,8 @@ def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", "--extra=browser", *groups]
+    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups]
+    sources += ["--extra=browser", "--extra=token"]
     result = [
         "--universal",
         "--generate-hashes",
@@ -201,12 +211,13 @@ def main() -> int:
     parser.add_argument("command", choices=["setup", "verify", "test", "lint", "lock"])
     command, more = parser.parse_known_args()
     set_up()
+    if command.command in ("verify", "test"):
+        set_up_program("redis-server", ["redis-server"], "rate limits that instances share")
+        set_up_program("chromium", BROWSERS, "pages in a browser")
     match command.command:
         case "verify":
-            set_up_browser()
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
         case "test":
-            set_up_browser()
             for project in NODE_PROJECTS_OF_TESTS:
                 set_up_node(project)
             tests: list[str | Path] = [PYTHON, "-m", "pytest", "tests", "--numprocesses=auto", *more]

@@ -28,8 +28,10 @@ from harness.report.reading import read_report
 from harness.report.report import Report
 from harness.report.terminal import record_lines
 from harness.report.writing import append_step_summary, write_report
+from harness.run.authenticating import Authenticator
 from harness.run.configuration import load_baseline_settings, load_check_settings
 from harness.run.live_view import print_arrivals, print_fleet
+from harness.run.tokens import write_key_pair
 from harness.verify.baseline.settings import read_baseline_settings
 from harness.verify.checks.registry import check_options
 from harness.verify.settings import read_check_settings
@@ -115,6 +117,25 @@ def _parser() -> argparse.ArgumentParser:
     merging.add_argument("--complete", action="store_true", help="fail for endpoints that no shard triggers")
     merging.set_defaults(run=_merge)
 
+    token = commands.add_parser(
+        "token",
+        help="print a token for trying things by hand",
+        description="Print a token as [fleet.token] of the configuration describes it.",
+    )
+    token.add_argument(
+        "--config", type=Path, default=Path("harness.toml"), help="configuration (default: %(default)s)"
+    )
+    token.add_argument("--scope", action="append", help="a scope it shall have, not the configured ones; repeatable")
+    token.set_defaults(run=_token)
+
+    keys = commands.add_parser(
+        "keys",
+        help="make a key pair for tokens",
+        description="Make an Ed25519 key pair: key.pem for [fleet.token], jwks.json for the services.",
+    )
+    keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to; should be ignored by git")
+    keys.set_defaults(run=_keys)
+
     for command in (verify, diff, merging):
         command.add_argument(
             "--report",
@@ -169,6 +190,19 @@ def _up(options: argparse.Namespace, console: Console) -> int:
         running.enter_context(fleet)
         print_fleet(spec, fleet, console)
         print_arrivals(collector, console)
+    return 0
+
+
+def _token(options: argparse.Namespace, console: Console) -> int:
+    claims = {} if options.scope is None else {"scope": " ".join(options.scope)}
+    authenticator = Authenticator(load_fleet_spec(options.config).access)
+    console.print(authenticator.token(claims), soft_wrap=True)
+    return 0
+
+
+def _keys(options: argparse.Namespace, console: Console) -> int:
+    private, public = write_key_pair(options.directory)
+    console.print(f"{private} is the private key: never commit it. Services get {public}.", soft_wrap=True)
     return 0
 
 

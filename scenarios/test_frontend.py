@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +17,7 @@ from harness.verify.capture import Capture
 if TYPE_CHECKING:
     from harness.browser.browser import Browser
     from harness.browser.page import Page
-    from harness.run.execution import ServiceAddress
+    from harness.fixtures.fleet import RunningFleet
 
 FRONTEND = "frontend"
 PATIENCE_MS = 20_000
@@ -67,6 +67,15 @@ def no_card_in(capture: Capture) -> None:
         for item in envelope.items:
             digits = item.payload.replace(b" ", b"").replace(b"-", b"")
             assert not [card for card in CARDS if card.encode() in digits], item.type
+
+
+def open_panel(browser: Browser, fleet: RunningFleet, *, isolated: str | Sequence[str] = ()) -> Page:
+    """The page with all the buttons that a token opens."""
+    page = browser.open(FRONTEND, isolated=isolated)
+    page.playwright.get_by_label("Access token").fill(fleet.token())
+    page.playwright.get_by_role("button", name="Open the panel", exact=True).click()
+    expect(page.playwright.locator("#safety-groups h3")).to_have_count(len(SERVICES), timeout=PATIENCE_MS)
+    return page
 
 
 def provoke(page: Page, scenario: str) -> Capture:
@@ -169,20 +178,19 @@ def test_paying_in_shows_the_card_to_nobody(browser: Browser) -> None:
     no_card_in(provoke(page, "uncaught-error"))
 
 
-def buttons(fleet: Mapping[str, ServiceAddress], service: str) -> dict[str, int]:
+def buttons(fleet: RunningFleet, service: str) -> dict[str, int]:
     """The buttons that a service must have, and what its endpoints answer, by the manifest that the panel reads."""
     gateway = fleet["gateway"].url
     url = f"{gateway}/debug" if service == "gateway" else f"{gateway}/api/v1/{service}/debug"
-    endpoints = requests.get(url, timeout=10).json()["endpoints"]
+    headers = {"Authorization": f"Bearer {fleet.token()}"}
+    endpoints = requests.get(url, headers=headers, timeout=10).json()["endpoints"]
     return {f"{service} {held['method']} {held['path']}": held["status"] for held in endpoints}
 
 
 @loosen("$.captures", reason=SEEN_BEFORE)
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_button_is_one_trace_through_the_gateway(
-    browser: Browser, fleet: Mapping[str, ServiceAddress], service: str
-) -> None:
-    page = browser.open(FRONTEND)
+def test_every_button_is_one_trace_through_the_gateway(browser: Browser, fleet: RunningFleet, service: str) -> None:
+    page = open_panel(browser, fleet)
     expected = buttons(fleet, service)
     shown = page.playwright.get_by_role("button").evaluate_all("all => all.map((one) => one.ariaLabel)")
     assert {name for name in shown if name and name.startswith(f"{service} ")} == set(expected)
@@ -200,16 +208,18 @@ def test_every_button_is_one_trace_through_the_gateway(
 
 @allow("response-consistent.error-on-success", reason="the point of these endpoints: they fail after they answered")
 @pytest.mark.parametrize(("name", "exit_code"), AFTER_THE_ANSWER.items())
-def test_a_failure_after_the_answer_is_seen_from_the_page(browser: Browser, name: str, exit_code: int | None) -> None:
-    page = browser.open(FRONTEND, isolated="payment")
+def test_a_failure_after_the_answer_is_seen_from_the_page(
+    browser: Browser, fleet: RunningFleet, name: str, exit_code: int | None
+) -> None:
+    page = open_panel(browser, fleet, isolated="payment")
     capture = page.press(name, status=202, exit_code=exit_code)
     error = capture.error(service="payment")
     assert error.level == ("error" if exit_code is None else "fatal")
     assert capture.trace.path_to(error) == [FRONTEND, "gateway", "payment"]
 
 
-def test_the_panel_shows_what_happened(browser: Browser) -> None:
-    page = browser.open(FRONTEND)
+def test_the_panel_shows_what_happened(browser: Browser, fleet: RunningFleet) -> None:
+    page = open_panel(browser, fleet)
     capture = page.press("payment GET /debug/crash", status=500)
     entry = page.playwright.locator("#log > li").first
     assert "HTTP 500" in entry.inner_text()
@@ -219,7 +229,9 @@ def test_the_panel_shows_what_happened(browser: Browser) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(("kind", "status"), [("unknown-endpoint", 404), ("malformed-user", 400)])
-def test_a_refused_request_is_no_event(browser: Browser, service: str, kind: str, status: int) -> None:
-    capture = browser.open(FRONTEND).press(f"safety {service} {kind}", status=status)
+def test_a_refused_request_is_no_event(
+    browser: Browser, fleet: RunningFleet, service: str, kind: str, status: int
+) -> None:
+    capture = open_panel(browser, fleet).press(f"safety {service} {kind}", status=status)
     capture.no_error()
     capture.no_message()

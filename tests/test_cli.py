@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jwt
 import psutil
 import pytest
 import requests
@@ -125,3 +127,25 @@ def test_up_with_a_service_that_dies_shows_its_log(start: Start, tmp_path: Path)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
     assert "no licence key" in output
+
+
+def test_a_key_pair_is_made_once_and_makes_tokens(start: Start, tmp_path: Path) -> None:
+    assert "never commit it" in start("keys", "keys").communicate(timeout=30)[0]
+    (tmp_path / "harness.toml").write_text(CONFIGURATION + '[fleet.token]\nkey = "keys/key.pem"\nscopes = ["a", "b"]')
+    key = jwt.PyJWKSet.from_dict(json.loads((tmp_path / "keys" / "jwks.json").read_text())).keys[0]
+    for options, scope in (((), "a b"), (("--scope", "c", "--scope", "d"), "c d")):
+        process = start("token", *options)
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert jwt.decode(output.strip(), key, algorithms=["EdDSA"])["scope"] == scope
+    again = start("keys", "keys")
+    assert "sentry-harness keys: keys/key.pem exists already" in again.communicate(timeout=30)[0]
+    assert again.returncode == 2
+
+
+def test_a_fleet_without_tokens_says_so(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text(CONFIGURATION)
+    process = start("token")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "there is no [fleet.token]" in output

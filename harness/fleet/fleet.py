@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -219,27 +220,38 @@ class Fleet(FleetView):
         self.stop()
 
     @contextmanager
-    def isolated(self, *services: str) -> Iterator[FleetView]:
-        """Fresh instances of services and of the entry service, for something that kills or blocks them.
+    def isolated(
+        self, *services: str, environment: Mapping[str, Mapping[str, str]] | None = None, with_entry: bool = True
+    ) -> Iterator[FleetView]:
+        """Fresh instances of services, for something that kills, blocks or configures them.
 
         The fresh ones know each other; everything else is shared with the fleet. They get DSNs of their own, see
         `dsn_for`, and free ports even where the configuration has a fixed one.
 
         Args:
-            services: those to have for oneself.
+            services: the services to have for oneself.
+            environment: further variables by service, with placeholders; they win over the configured ones.
+            with_entry: also the entry service, where requests to one of these go through it.
 
         Raises:
-            LookupError: there is no such service.
-            StartFailure: it, or the entry service, did not start.
+            LookupError: there is no such service, or variables are given for one that is not to be isolated.
+            StartFailure: one of them, or the entry service, did not start.
             RuntimeError: the fleet was not started.
         """
         if not self._instances:
             raise RuntimeError("A fleet must be started before one of its services can be had in isolation.")
-        names = list(dict.fromkeys(self._instance(service).spec.name for service in services))
-        if self.spec.entry is not None and any(self.spec.services[name].route is not None for name in names):
-            names = list(dict.fromkeys([*names, self.spec.entry]))
+        names = list(dict.fromkeys(services))
+        routed = [name for name in names if self._instance(name).spec.route is not None]
+        if with_entry and self.spec.entry is not None and self.spec.entry not in names and routed:
+            names.append(self.spec.entry)
+        variables = environment or {}
+        if astray := [name for name in variables if name not in names]:
+            raise LookupError(f"Variables are given for '{astray[0]}', which is not among the isolated services.")
         fresh = {
-            name: self._new_instance(name, f"{name}#{next(self._numbers[name])}", reserve_port()) for name in names
+            name: self._new_instance(
+                name, f"{name}#{next(self._numbers[name])}", reserve_port(), variables.get(name, {})
+            )
+            for name in names
         }
         view = FleetView(self.spec, self._staff, {**self._instances, **fresh}, self._cancelled)
         self._isolated.update(fresh.values())
@@ -250,10 +262,13 @@ class Fleet(FleetView):
             self._end(fresh.values(), self.spec.stop_timeout)
             self._isolated.difference_update(fresh.values())
 
-    def _new_instance(self, service: str, name: str, port: int) -> ServiceInstance:
+    def _new_instance(
+        self, service: str, name: str, port: int, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> ServiceInstance:
+        configured = self.spec.services[service]
         return ServiceInstance(
             name,
-            self.spec.services[service],
+            replace(configured, environment={**configured.environment, **variables}),
             port=port,
             dsn=Dsn.parse(self._dsn_for(name)),
             log_path=self._directory.absolute() / f"{name.replace('#', '.')}.log",

@@ -15,9 +15,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.fleet.access import Access, read_access
 from harness.fleet.configuration import ConfigurationError, Table, did_you_mean
 from harness.fleet.placeholders import BadPlaceholder, expand, placeholder_values
 from harness.fleet.ports import LOOPBACK
@@ -28,7 +29,7 @@ DEFAULT_STARTUP_TIMEOUT = 60.0
 DEFAULT_STOP_TIMEOUT = 5.0
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_FLEET_KEYS = ("entry", "sentry_environment", "startup_timeout", "stop_timeout")
+_FLEET_KEYS = ("entry", "headers", "sentry_environment", "startup_timeout", "stop_timeout", "token")
 _SERVICE_KEYS = (
     *("command", "directory", "ready", "environment", "port"),
     *("route", "manifest", "depends_on", "release"),
@@ -75,6 +76,7 @@ class FleetSpec:
         sentry_environment: what all services get as ``SENTRY_ENVIRONMENT``.
         startup_timeout: seconds that a service may take to become ready.
         stop_timeout: seconds that a service may take to end after SIGTERM before it is killed.
+        access: what lets the harness's requests in.
     """
 
     root: Path
@@ -83,6 +85,7 @@ class FleetSpec:
     sentry_environment: str
     startup_timeout: float
     stop_timeout: float
+    access: Access = field(default_factory=Access)
 
     def placeholders(self, service: str, ports: Mapping[str, int]) -> dict[str, str]:
         """What the placeholders of a service stand for, given everybody's ports."""
@@ -121,6 +124,7 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         sentry_environment=fleet.text("sentry_environment") or "verification",
         startup_timeout=fleet.seconds("startup_timeout", DEFAULT_STARTUP_TIMEOUT),
         stop_timeout=fleet.seconds("stop_timeout", DEFAULT_STOP_TIMEOUT),
+        access=read_access(path, fleet),
     )
     if spec.entry is not None and spec.entry not in services:
         raise fleet.complain("entry", f"names no service: '{spec.entry}'.{did_you_mean(spec.entry, services)}")

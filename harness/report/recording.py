@@ -22,12 +22,14 @@ from harness.report.captured import (
     ServiceRecord,
 )
 from harness.report.record import CoverageRecord, ExecutionRecord, FindingRecord, Outcome, RunRecord, TestRecord
+from harness.report.withholding import hide, hide_in_bytes, withheld_secrets
 from harness.run.harvest import Harvest
 from harness.run.scenario import Scenario
 from harness.run.summary import RunSummary
 from harness.telemetry.resources import ResourceSample
 from harness.telemetry.routing import trace_ids
 from harness.verify.baseline.settings import BaselineSettings, written_baseline_settings
+from harness.verify.canaries import Canary
 from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
 from harness.verify.finding import Finding
 from harness.verify.settings import written_check_settings
@@ -185,6 +187,7 @@ class _Notebook:
 
     def capture(self, test: str, scenario: Scenario, evidence: Evidence) -> CaptureRecord:
         trigger = scenario.trigger
+        unspoken = withheld_secrets(evidence.secrets, self._withheld)
         orphans = [arrival.number for arrival in evidence.orphans]
         return CaptureRecord(
             id=evidence.trace_id or "",
@@ -200,11 +203,11 @@ class _Notebook:
             isolated=scenario.isolated,
             span_id=evidence.span_id,
             entry=evidence.entry,
-            response=_response(evidence.response),
+            response=_response(evidence.response, unspoken),
             problem=evidence.problem,
             envelopes=tuple(arrival.number for arrival in evidence.arrivals),
             orphans=(orphans[0], orphans[-1]) if orphans else None,
-            services={name: self._service(facts) for name, facts in sorted(evidence.services.items())},
+            services={name: self._service(facts, unspoken) for name, facts in sorted(evidence.services.items())},
             projects=dict(evidence.services_by_project),
             marker=evidence.marker,
             canaries={name: value for name, value in evidence.secrets.items() if name not in self._withheld},
@@ -213,7 +216,7 @@ class _Notebook:
             page=_page(evidence.page),
         )
 
-    def _service(self, facts: ServiceFacts) -> ServiceRecord:
+    def _service(self, facts: ServiceFacts, unspoken: Sequence[Canary]) -> ServiceRecord:
         samples = self._samples.get((facts.name, facts.url), ())
         own = sorted(sample.at for sample in facts.resources)
         first = bisect_left(samples, own[0], key=lambda sample: sample.at) if own else 0
@@ -228,20 +231,24 @@ class _Notebook:
             environment=facts.environment,
             refusals=facts.refusals,
             # Scenarios that run at the same time see mostly the same lines.
-            log_tail=tuple(self.lines.setdefault(line, len(self.lines)) for line in facts.log_tail.splitlines()),
+            log_tail=tuple(
+                self.lines.setdefault(line, len(self.lines)) for line in hide(facts.log_tail, unspoken).splitlines()
+            ),
             instance=self._instances.get((facts.name, facts.url)),
             samples=(first, first + len(own)),
         )
 
 
-def _response(response: Response | None) -> ResponseRecord | None:
+def _response(response: Response | None, unspoken: Sequence[Canary]) -> ResponseRecord | None:
     if response is None:
         return None
+    headers = {name: hide(value, unspoken) for name, value in response.headers.items()}
+    content = hide_in_bytes(response.body, unspoken)
     try:
-        body, encoding = response.body.decode(), "utf-8"
+        body, encoding = content.decode(), "utf-8"
     except UnicodeDecodeError:
-        body, encoding = base64.b64encode(response.body).decode(), "base64"
-    return ResponseRecord(response.status, dict(response.headers), body, encoding, response.elapsed_ms, response.url)
+        body, encoding = base64.b64encode(content).decode(), "base64"
+    return ResponseRecord(response.status, headers, body, encoding, response.elapsed_ms, response.url)
 
 
 def _page(page: PageView | None) -> PageRecord | None:

@@ -6,10 +6,11 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
@@ -17,8 +18,10 @@ from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet
 from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
+from harness.run.authenticating import SHOWN_AS, Authenticator
 from harness.run.gathering import Gathering, entry_of
 from harness.run.harvest import Harvest
+from harness.run.instances import Isolated, IsolatedInstances, ServiceAddress, addresses
 from harness.run.looking import Lookout
 from harness.run.manifest import Endpoints, fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
@@ -34,17 +37,6 @@ from harness.verify.settings import CheckSettings
 CONCURRENT_TRIGGERS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAddress:
-    """Where a running service is, and what it reports as."""
-
-    name: str
-    url: str
-    dsn: str
-    release: str
-    environment: str
-
-
 class Execution:
     """Runs scenarios against one fleet and hands out the evidence of each.
 
@@ -54,16 +46,21 @@ class Execution:
         spec: the fleet.
         directory: where logs are written; removed at the end of a run, unless the fleet did not start.
         settings: what the project configured of the checks.
+
+    Raises:
+        ConfigurationError: the fleet wants tokens, and there is no key to make them with.
     """
 
     def __init__(self, spec: FleetSpec, directory: Path, settings: CheckSettings | None = None) -> None:
         self._spec = spec
         self._directory = directory
         self._settings = settings or CheckSettings()
-        self._secrets = environment_secrets(spec)
+        self._authenticator = Authenticator(spec.access)
+        self._secrets = {**environment_secrets(spec), **self._authenticator.secrets}
         self._canaries: list[tuple[str, str]] = []
         self._collector = Collector()
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
+        self._isolated = IsolatedInstances(self._fleet)
         self._book = TraceBook(self._collector.inbox)
         self._visits = Visits(self._fleet)
         self._lookout = Lookout(self._fleet, self._collector, self._book)
@@ -143,15 +140,39 @@ class Execution:
         Raises:
             FleetFailure: the fleet did not start.
         """
-        with self._lock:
-            ready = self._bring_up()
-        ready.result()
-        return {
-            name: ServiceAddress(
-                name, instance.url, str(instance.dsn), instance.spec.release, self._spec.sentry_environment
-            )
-            for name, instance in self._fleet.instances.items()
-        }
+        self._wait_until_up()
+        return addresses(self._fleet, self._fleet.instances)
+
+    def isolate(self, services: Sequence[str], environment: Mapping[str, Mapping[str, str]]) -> Isolated:
+        """Start instances of services for a test alone; see `harness.fleet.fleet.Fleet.isolated`.
+
+        Raises:
+            FleetFailure: the fleet did not start.
+            LookupError: there is no such service.
+            StartFailure: one of the instances did not start.
+        """
+        self._wait_until_up()
+        return self._isolated.open(services, environment)
+
+    def release(self, key: str) -> None:
+        """End the instances that `isolate` started."""
+        self._isolated.close(key)
+
+    def flush(self, key: str | None) -> None:
+        """Let isolated instances, or with None all services, send everything they have."""
+        self._isolated.flush(key)
+
+    def log(self, key: str | None, service: str) -> str:
+        """Everything that an isolated instance, or with None the shared one, wrote to standard output and error."""
+        return self._isolated.log(key, service)
+
+    def token(self, claims: Mapping[str, Any]) -> str:
+        """A token as triggers get it, with some claims of its own.
+
+        Raises:
+            InvalidScenario: the fleet has no ``[fleet.token]``.
+        """
+        return self._authenticator.token(claims)
 
     def visit(self, service: str, isolated: Sequence[str] = ()) -> Visit:
         """Make a service ready for a page in a browser; starts the fleet if it is not up yet.
@@ -164,9 +185,7 @@ class Execution:
             FleetFailure: the fleet did not start.
             InvalidScenario: there is no such service, or it does not start.
         """
-        with self._lock:
-            ready = self._bring_up()
-        ready.result()
+        self._wait_until_up()
         for name in (service, *isolated):
             self._require(name, "the browser")
         if not isolated:
@@ -225,7 +244,7 @@ class Execution:
         return Harvest(
             gathered=tuple((self._scenarios[key], evidence) for key, evidence in finished.items()),
             seen=self._all_that_arrived(),
-            withheld=frozenset(self._secrets),
+            withheld=frozenset([*self._secrets, SHOWN_AS]),
         )
 
     def _bring_up(self) -> Future[None]:
@@ -233,6 +252,11 @@ class Execution:
         if self._ready is None:
             self._ready = self._pool.submit(self._start)
         return self._ready
+
+    def _wait_until_up(self) -> None:
+        with self._lock:
+            ready = self._bring_up()
+        ready.result()
 
     def _start(self) -> None:
         started = time.perf_counter()
@@ -242,7 +266,7 @@ class Execution:
             for name, service in self._spec.services.items():
                 if service.manifest is not None:
                     url = self._fleet.instances[name].url + service.manifest
-                    self._manifests[name] = fetch_manifest(name, url)
+                    self._manifests[name] = fetch_manifest(name, url, self._authenticator.headers())
         except Exception as problem:
             raise FleetFailure(str(problem)) from problem
         self._fleet_start = time.perf_counter() - started
@@ -268,6 +292,7 @@ class Execution:
             self._revive(scenario.trigger.service, entry_of(scenario.trigger, self._spec))
         self._endpoints_triggered.add(scenario.trigger.endpoint)
         marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
+        marks = self._authenticator.let_in(scenario.trigger, marks)
         self._canaries += marks.secrets.items()
         gathering = Gathering(scenario, self._lookout, marks=marks, secrets=self._secrets)
         started = time.perf_counter()

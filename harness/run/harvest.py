@@ -16,7 +16,8 @@ class Harvest:
     Args:
         gathered: each scenario that was triggered, with its evidence; also those whose test never looked at it.
         seen: everything that arrived, with what the project configured of the checks.
-        withheld: names of secrets in the services' environment. Their values must not be written anywhere.
+        withheld: names of secrets that open something: those in the services' environment, and what lets triggers
+            in. Their values must not be written anywhere.
     """
 
     gathered: tuple[tuple[Scenario, Evidence], ...]

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
 
 Endpoints = tuple[tuple[str, str], ...]
 
+_NOT_LET_IN = (401, 403)
+
 
 class UnreadableManifest(RuntimeError):
     """A service's manifest cannot be read; the message says what it should look like."""
 
 
-def fetch_manifest(service: str, url: str, *, timeout: float = 10.0) -> Endpoints:
+def fetch_manifest(
+    service: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 10.0
+) -> Endpoints:
     """``(method, path)`` of every debug endpoint that a service lists.
 
     The answer is a JSON list of ``{"method": ..., "path": ...}`` objects, or an object with that list under
     ``endpoints``; further members are allowed.
+
+    Args:
+        service: whose it is.
+        url: where it is.
+        headers: what lets the request in.
+        timeout: seconds to wait for the answer.
 
     Raises:
         UnreadableManifest: no such answer.
@@ -25,7 +36,12 @@ def fetch_manifest(service: str, url: str, *, timeout: float = 10.0) -> Endpoint
     try:
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.get(url, timeout=timeout)
+            answer = session.get(url, headers=headers, timeout=timeout)
+            if answer.status_code in _NOT_LET_IN:
+                raise UnreadableManifest(
+                    f"{service} did not let the harness in: its manifest at {url} answered {answer.status_code}. "
+                    "Configure [fleet.headers] or [fleet.token] with what it asks for."
+                )
             answer.raise_for_status()
             listed = answer.json()
     except (requests.RequestException, ValueError) as problem:

@@ -30,8 +30,9 @@ class Trigger:
         template: the path as written, before parameters were filled in; what endpoint coverage counts.
         json: body to send as JSON.
         body: raw body.
-        headers: additional request headers.
+        headers: additional request headers; None leaves out one that would be sent otherwise.
         params: additional query parameters.
+        claims: claims in which the token of this request differs; None leaves one out.
         via: service through which the request goes; None for the fleet's entry service.
         timeout: seconds to wait for the answer.
         action: what was done in a browser to have it sent, in words; None when the harness sends it.
@@ -43,8 +44,9 @@ class Trigger:
     template: str
     json: Any = None
     body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | None] = field(default_factory=dict)
     params: Mapping[str, str | int | float] = field(default_factory=dict)
+    claims: Mapping[str, Any] = field(default_factory=dict)
     via: str | None = None
     timeout: float = 30.0
     action: str | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.managers import BaseManager
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from harness.run.execution import Execution, ServiceAddress
+from harness.run.execution import Execution
+from harness.run.instances import Isolated, ServiceAddress
 from harness.run.observing import Moment, Observation, Visit
 from harness.run.scenario import Scenario, Trigger
 from harness.verify.evidence import Evidence
@@ -33,6 +34,21 @@ class Scenarios(Protocol):
 
     def services(self) -> dict[str, ServiceAddress]:
         """The running services."""
+
+    def isolate(self, services: Sequence[str], environment: Mapping[str, Mapping[str, str]]) -> Isolated:
+        """Start instances of services for a test alone."""
+
+    def release(self, key: str) -> None:
+        """End such instances."""
+
+    def flush(self, key: str | None) -> None:
+        """Let such instances, or all shared ones, send everything they have."""
+
+    def log(self, key: str | None, service: str) -> str:
+        """What such an instance, or the shared one, has written."""
+
+    def token(self, claims: Mapping[str, Any]) -> str:
+        """A token as triggers get it."""
 
     def visit(self, service: str, isolated: Sequence[str] = ()) -> Visit:
         """Make a service ready for a page in a browser."""

@@ -20,7 +20,7 @@ const HARMLESS_HEADERS = [
 // Sentry shows up to 50 frames; Node's own limit of 10 ends within Express.
 Error.stackTraceLimit = 50;
 
-orStop(() => checkDsn(process.env));
+await orStop(() => checkDsn(process.env));
 
 Sentry.init({
   defaultIntegrations: false,
@@ -40,7 +40,11 @@ Sentry.init({
     Sentry.nodeContextIntegration(),
     Sentry.processSessionIntegration(),
     Sentry.modulesIntegration(),
-    Sentry.expressIntegration({ shouldHandleError: (error) => statusOf(error) >= 500 }),
+    Sentry.expressIntegration({
+      shouldHandleError: (error) => statusOf(error) >= 500,
+      // Every request passes it, whether it is for a debug endpoint or not.
+      ignoreLayers: ["enterDebugEndpoints"],
+    }),
     Sentry.postgresIntegration(),
     runtimeContextsIntegration(),
   ],

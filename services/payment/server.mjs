@@ -29,8 +29,9 @@ async function shutDown(server) {
   process.exit(0);
 }
 
-const settings = orStop(() => readSettings(process.env));
-const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, createApp(settings));
+const settings = await orStop(() => readSettings(process.env));
+const app = await orStop(() => createApp(settings));
+const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
 
 // A connection is idle again after its answer; without this it would hold up a shutdown that began before.
 server.on("request", (_request, response) => {

@@ -131,3 +131,12 @@ def test_every_field_of_the_schema_is_documented(kind: type) -> None:
     missing = [field.name for field in dataclasses.fields(kind) if f"`{field.name}`" not in documented]
     assert missing == []
     assert TestRecord in RECORDS
+
+
+def test_what_opens_something_is_hidden_where_a_service_has_echoed_it(make_run: MakeRun) -> None:
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
+    record = make_run(1, message=f"real-secret-value, {token} and canary-value").record()
+    said = "[DB_PASSWORD of payment], [a JSON web token] and canary-value"
+    assert record.captures[0].response is not None
+    assert record.captures[0].response.body == f'{{"error": "{said}"}}'
+    assert record.log_lines == ("starting", "listening", said)

@@ -37,3 +37,17 @@ def test_anything_else_says_what_is_wrong(answer: dict[str, Any], words: str) ->
         fetch_manifest("shop", URL)
     assert "shop" in str(caught.value)
     assert URL in str(caught.value)
+
+
+@responses.activate
+def test_it_is_asked_for_with_what_lets_a_request_in() -> None:
+    responses.get(URL, json=[], match=[responses.matchers.header_matcher({"Authorization": "Bearer t"})])
+    assert fetch_manifest("shop", URL, {"Authorization": "Bearer t"}) == ()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@responses.activate
+def test_one_that_is_locked_says_what_to_configure(status: int) -> None:
+    responses.get(URL, status=status)
+    with pytest.raises(UnreadableManifest, match=rf"shop did not let the harness in.*{status}.*\[fleet.token\]"):
+        fetch_manifest("shop", URL)

@@ -126,8 +126,10 @@ class ServiceProcess:
         announced = re.search(r"listening on http://127\.0\.0\.1:(\d+)", self._process.stdout.readline())
         assert announced is not None, f"{self._module} did not say where it listens"
         self.port = int(announced[1])
+        self._lines: list[dict[str, Any]] = []
+        self._has_written = threading.Condition()
         # A process that nobody listens to stops at its next log line, once the pipe is full.
-        self._draining = threading.Thread(target=self._process.stdout.read, name=f"output of {self._module}")
+        self._draining = threading.Thread(target=self._drain, name=f"output of {self._module}")
         self._draining.start()
         return self
 
@@ -143,6 +145,23 @@ class ServiceProcess:
             assert self._process.stdout is not None
             self._process.stdout.close()
         assert kind is not None or exit_code == 0, f"{self._module} ended with {exit_code} on SIGTERM"
+
+    def _drain(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._has_written:
+                self._lines.append(json.loads(line))
+                self._has_written.notify_all()
+
+    def logged(self, message: str, count: int) -> list[dict[str, Any]]:
+        """The lines of its log with this message, once there are so many; fails when they do not come."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in self._lines if line["message"] == message]
+
+        with self._has_written:
+            assert self._has_written.wait_for(lambda: len(found()) >= count, SECONDS), f"logged: {self._lines}"
+            return found()
 
     def connect(self) -> Conversation:
         """A new connection to the service."""

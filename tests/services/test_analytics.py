@@ -41,6 +41,7 @@ from harness.collector.server import Collector
 from harness.wire.envelope import Item
 from observability.settings import BadSetting
 from tests.services.conversation import SECONDS, Conversation, ServiceProcess
+from tests.services.debug_access import DebugAccess
 
 DAY = date(2026, 3, 14)
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -374,8 +375,17 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def service(collector: Collector) -> Iterator[ServiceProcess]:
-    environment = {"SENTRY_DSN": str(collector.register("analytics")), "WAREHOUSE_PASSWORD": WAREHOUSE.password}
+def access(tmp_path_factory: pytest.TempPathFactory) -> DebugAccess:
+    return DebugAccess(tmp_path_factory.mktemp("debug-access"))
+
+
+@pytest.fixture(scope="module")
+def service(collector: Collector, access: DebugAccess) -> Iterator[ServiceProcess]:
+    environment = {
+        **access.environment,
+        "SENTRY_DSN": str(collector.register("analytics")),
+        "WAREHOUSE_PASSWORD": WAREHOUSE.password,
+    }
     with ServiceProcess("analytics", environment) as service:
         yield service
 
@@ -415,11 +425,13 @@ class TestService:
         assert body["error"].startswith(complaint)
         assert body["request_id"].startswith("req_")
 
-    def test_every_debug_endpoint_answers_as_its_manifest_says(self, service: ServiceProcess) -> None:
-        endpoints = answer(service.request("GET", "/debug"))[2]["endpoints"]
+    def test_every_debug_endpoint_answers_as_its_manifest_says(
+        self, service: ServiceProcess, access: DebugAccess
+    ) -> None:
+        endpoints = answer(service.request("GET", "/debug", access.headers()))[2]["endpoints"]
         answers = {
             endpoint["path"]: answer(
-                service.request(endpoint["method"], endpoint["path"], {"X-Request-Id": "req-42"})
+                service.request(endpoint["method"], endpoint["path"], {"X-Request-Id": "req-42", **access.headers()})
             )
             for endpoint in endpoints
         }
@@ -439,11 +451,11 @@ class TestService:
 
     @pytest.mark.parametrize("path", ["/debug/crash", "/debug/timeout"])
     def test_an_error_names_its_request_and_keeps_what_is_confidential(
-        self, service: ServiceProcess, collector: Collector, path: str
+        self, service: ServiceProcess, access: DebugAccess, collector: Collector, path: str
     ) -> None:
         trace_id = uuid4().hex
         trace = {"X-Request-Id": f"req-{trace_id}", "sentry-trace": f"{trace_id}-{trace_id[:16]}-1"}
-        answer(service.request("GET", path, {**SECRETS, **trace}))
+        answer(service.request("GET", path, {**SECRETS, **trace, **access.headers()}))
         sent = collector.inbox.wait_for(lambda: both_of(trace_id, collector), SECONDS)
         assert sent is not None, "event and transaction did not arrive"
         text = json.dumps(sent)
@@ -456,14 +468,17 @@ class TestService:
         variables = [frame["vars"] for frame in error["exception"]["values"][-1]["stacktrace"]["frames"]]
         assert any("report_id" in names or "deadline_ms" in names for names in variables)
 
-    def test_an_error_announces_that_it_ends_the_connection(self, service: ServiceProcess) -> None:
+    def test_an_error_announces_that_it_ends_the_connection(
+        self, service: ServiceProcess, access: DebugAccess
+    ) -> None:
         with service.connect() as conversation:
-            conversation.send(b"GET /debug/crash HTTP/1.1\r\nHost: service.test\r\n\r\n")
+            authorization = f"Authorization: Bearer {access.token()}\r\n".encode()
+            conversation.send(b"GET /debug/crash HTTP/1.1\r\nHost: service.test\r\n" + authorization + b"\r\n")
             assert conversation.read_message()[1]["connection"] == "close"
             assert conversation.read_to_end() == b""
 
-    def test_a_slow_query_does_not_hold_up_other_requests(self, service: ServiceProcess) -> None:
-        with service.request("GET", "/debug/slow-query?duration_ms=1000") as slow:
+    def test_a_slow_query_does_not_hold_up_other_requests(self, service: ServiceProcess, access: DebugAccess) -> None:
+        with service.request("GET", "/debug/slow-query?duration_ms=1000", access.headers()) as slow:
             assert answer(service.request("GET", "/health"))[0] == 200
             slow.connection.setblocking(False)
             with pytest.raises(BlockingIOError):
@@ -480,18 +495,24 @@ class TestService:
             "/debug/timeout?rounds=20000001",
         ],
     )
-    def test_a_parameter_beyond_its_ceiling_is_refused(self, service: ServiceProcess, path: str) -> None:
-        status, _, body = answer(service.request("GET", path))
+    def test_a_parameter_beyond_its_ceiling_is_refused(
+        self, service: ServiceProcess, access: DebugAccess, path: str
+    ) -> None:
+        status, _, body = answer(service.request("GET", path, access.headers()))
         assert status == 400
         assert "must be a whole number from" in body["error"]
 
     def test_requests_in_threads_and_on_the_event_loop_do_not_bleed_into_each_other(
-        self, service: ServiceProcess, collector: Collector
+        self, service: ServiceProcess, access: DebugAccess, collector: Collector
     ) -> None:
         paths = ["/debug/slow-query", "/debug/timeout"] * 4
         waiting = []
         for number, path in enumerate(paths):
-            headers = {"X-Debug-User": f"user-{number}", "sentry-trace": f"{number + 1:032x}-{number + 1:016x}-1"}
+            headers = {
+                **access.headers(),
+                "X-Debug-User": f"user-{number}",
+                "sentry-trace": f"{number + 1:032x}-{number + 1:016x}-1",
+            }
             waiting.append(service.request("GET", path, headers))
         for conversation in waiting:
             answer(conversation)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from gateway.headers import ClientSide, forwarded_request_headers, has_body, returned_response_headers
+from gateway.headers import ClientSide, are_too_large, forwarded_request_headers, has_body, returned_response_headers
 from gateway.routing import RouteTable, UnknownService, Upstream
 from tests.services.conversation import Conversation, Listener, ServiceProcess, StartService
+from tests.services.debug_access import DebugAccess
 
 CLIENT = ClientSide(address="203.0.113.7", scheme="https", host="casino.example", prefix="/api/v1/payment")
 TABLE = RouteTable({"payment": Upstream("payment", "http://10.0.0.7:8003")})
@@ -43,6 +46,20 @@ class TestRequestHeaders:
     def test_repeated_headers_stay_repeated_and_in_order(self) -> None:
         incoming = [(b"x-tag", b"b"), (b"accept", b"*/*"), (b"x-tag", b"a")]
         assert forwarded_request_headers(incoming, CLIENT)[:3] == incoming
+
+    def test_blanks_around_a_value_do_not_pass(self) -> None:
+        assert forwarded_request_headers([(b"authorization", b"Bearer \t")], CLIENT)[0] == (
+            b"authorization",
+            b"Bearer",
+        )
+
+    @pytest.mark.parametrize("name", [b"forwarded", b"x-real-ip"])
+    def test_an_address_that_the_client_claims_does_not_pass(self, name: bytes) -> None:
+        assert name not in dict(forwarded_request_headers([(name, b"203.0.113.7")], CLIENT))
+
+    def test_headers_that_an_upstream_would_not_read_are_too_large(self) -> None:
+        assert not are_too_large([(b"a", b"x" * 4096), (b"b", b"x" * 4096)])
+        assert are_too_large([(b"a", b"x" * 4096)] * 3)
 
     @pytest.mark.parametrize(
         ("headers", "expected"),
@@ -257,12 +274,17 @@ class TestCors:
         assert first == "HTTP/1.1 400 Bad Request"
         assert "access-control-allow-origin" not in dict(headers)
 
-    def test_an_error_can_be_read_by_the_page(self, gateway: ServiceProcess) -> None:
-        with gateway.request("GET", "/debug/crash", {"Origin": "http://localhost:5173"}) as client:
-            first, headers = client.read_head()
+    def test_an_error_can_be_read_by_the_page(self, start_service: StartService, tmp_path: Path) -> None:
+        access = DebugAccess(tmp_path)
+        gateway = start_service("gateway", **access.environment)
+        headers = {"Origin": "http://localhost:5173", **access.headers()}
+        with gateway.request("GET", "/debug/crash", headers) as client:
+            first, headers_of_answer = client.read_head()
         assert first == "HTTP/1.1 500 Internal Server Error"
-        assert dict(headers)["access-control-allow-origin"] == "http://localhost:5173"
-        assert "X-Sentry-Event-Id" in dict(headers)["access-control-expose-headers"]
+        assert dict(headers_of_answer)["access-control-allow-origin"] == "http://localhost:5173"
+        assert {"X-Sentry-Event-Id", "RateLimit"} <= set(
+            dict(headers_of_answer)["access-control-expose-headers"].split(", ")
+        )
 
     def test_configured_origins_replace_localhost(self, start_service: StartService) -> None:
         gateway = start_service("gateway", CORS_ORIGINS="https://casino.example")

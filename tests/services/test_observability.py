@@ -377,3 +377,13 @@ def test_a_log_record_is_one_line_of_json() -> None:
     assert "\n" not in text
     assert (line["level"], line["service"], line["message"]) == ("error", "demo", "it broke: here")
     assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_a_token_is_hidden_whatever_it_is_called_and_however_it_is_cut() -> None:
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
+    assert scrub({"text": f"Malformed HTTP message: 'X: {token}'"}) == {
+        "text": f"Malformed HTTP message: 'X: {FILTERED}'"
+    }
+    assert scrub([token[:24], "eyJ"]) == [FILTERED, "eyJ"]
+    record = logging.LogRecord("tornado.general", logging.INFO, __file__, 1, "bad header %r", (token,), None)
+    assert json.loads(JsonFormatter("shop").format(record))["message"] == f"bad header '{FILTERED}'"

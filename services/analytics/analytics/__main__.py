@@ -10,6 +10,7 @@ from analytics.domain.database import DatabaseUnavailableError, open_database
 from analytics.instrumentation import SERVICE, instrument
 from analytics.settings import database_url, read_warehouse
 from observability.asgi import serve
+from observability.guard import open_guard
 from observability.settings import BadSetting, bind, read_address, run_service
 from observability.structured_log import log_to_stdout
 
@@ -24,6 +25,7 @@ def main() -> None:
     """
     log_to_stdout(SERVICE)
     instrument()
+    guard = open_guard(SERVICE)
     with closing(bind(read_address(DEFAULT_PORT))) as listener, database_url() as url:
         try:
             engine = open_database(url)
@@ -32,7 +34,7 @@ def main() -> None:
         try:
             with engine.begin() as connection:
                 add_demonstration_data(connection)
-            serve(create_application(engine, read_warehouse()), listener)
+            serve(create_application(engine, read_warehouse(), guard), listener)
         finally:
             engine.dispose()
 

@@ -32,30 +32,33 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BadParameter)
     async def bad_parameter(request: Request, problem: BadParameter) -> JSONResponse:
-        return _error(request, 400, str(problem))
+        return error_answer(request, 400, str(problem))
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(request: Request, problem: RequestValidationError) -> JSONResponse:
-        return _error(request, 422, "; ".join(_describe(finding) for finding in problem.errors()))
+        return error_answer(request, 422, "; ".join(_describe(finding) for finding in problem.errors()))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, problem: HTTPException) -> JSONResponse:
-        return _error(request, problem.status_code, problem.detail, problem.headers)
+        return error_answer(request, problem.status_code, problem.detail, problem.headers)
 
     @app.exception_handler(TimeoutError)
     async def too_late(request: Request, problem: TimeoutError) -> JSONResponse:
         # An answered exception goes no further, so Sentry would not see it.
         event_id = sentry_sdk.capture_exception(problem)
-        return _error(request, 504, "not ready in time", {EVENT_ID_HEADER: event_id} if event_id else None)
+        return error_answer(request, 504, "not ready in time", {EVENT_ID_HEADER: event_id} if event_id else None)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, problem: Exception) -> JSONResponse:  # noqa: ARG001 - the caller must not see it
         # uvicorn closes the connection after a request that raised. Unannounced, a caller that keeps connections
         # would send its next request on it and lose it.
-        return _error(request, 500, "internal error", {"Connection": "close"})
+        return error_answer(request, 500, "internal error", {"Connection": "close"})
 
 
-def _error(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_answer(
+    request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer to an error: a text for the caller, and the request's id."""
     return JSONResponse({"error": message, "request_id": request_id_of(request)}, status, headers=headers)
 
 

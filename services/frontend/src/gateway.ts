@@ -31,7 +31,21 @@ export function pathOf(service: string, path: string): string {
 
 /** The gateway, as this page reaches it. */
 export class Gateway {
+  /** What opens the debug endpoints. It stays in memory: nothing else of this page, and no replay, ever has it. */
+  #token = "";
+
   constructor(readonly url: string) {}
+
+  /** Use this token for debug endpoints from now on. */
+  useToken(token: string): void {
+    this.#token = token;
+  }
+
+  /** As `ask`, for a debug endpoint. */
+  askDebug(path: string, request: Request = {}, span?: Span): Promise<Answer> {
+    const headers = { ...request.headers, Authorization: `Bearer ${this.#token}` };
+    return this.ask(path, { ...request, headers }, span);
+  }
 
   /**
    * Send a request and read its answer.

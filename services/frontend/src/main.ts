@@ -4,8 +4,8 @@ import { loadConfiguration } from "./configuration";
 import { part } from "./elements";
 import { Gateway } from "./gateway";
 import { startInstrumentation } from "./instrumentation";
+import { openAccess } from "./panel/access";
 import { failures } from "./panel/failures";
-import { loadServices } from "./panel/manifest";
 import { Panel, showFacts } from "./panel/sections";
 import { currentPlayer } from "./player";
 import { openMachine } from "./slot/machine";
@@ -29,8 +29,8 @@ try {
   const balance = wallet.load().catch((problem: Error) => {
     part("result", HTMLOutputElement).value = `The balance is not known: ${problem.message}.`;
   });
-  const [services] = await Promise.all([loadServices(gateway), balance]);
-  panel.show(services);
+  await balance;
+  openAccess(gateway, panel);
 } catch (problem) {
   part("result", HTMLOutputElement).value = `The page could not start: ${String(problem)}. Reload it.`;
   throw problem;

@@ -14,12 +14,13 @@ from tornado.routing import URLSpec
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application
 
-from game_engine.debug import ManifestHandler, debug
+from game_engine.debug import debug_rules
 from game_engine.handlers import Engine, HealthHandler, NotFoundHandler, SpinHandler
 from game_engine.in_flight import InFlight
 from game_engine.peers import EventFeed, Peer, Wallet
 from game_engine.rounds import Table
 from game_engine.settings import Settings
+from observability.guard import DebugGuard
 from observability.sdk import stop_sentry
 from observability.structured_log import announce
 
@@ -40,19 +41,18 @@ def make_engine(settings: Settings, http: AsyncHTTPClient) -> Engine:
     return Engine(table, InFlight())
 
 
-def make_application(engine: Engine) -> Application:
-    """The routes."""
+def make_application(engine: Engine, guard: DebugGuard | None) -> Application:
+    """The routes, without debug endpoints if nothing guards them."""
     shared = {"engine": engine}
     routes = [
         URLSpec("/health", HealthHandler, shared),
         URLSpec("/spin", SpinHandler, shared),
-        URLSpec("/debug", ManifestHandler, shared),
-        *(URLSpec(endpoint.path, handler, shared) for endpoint, handler in debug),
+        *(debug_rules(engine, guard) if guard else ()),
     ]
     return Application(routes, default_handler_class=NotFoundHandler, default_handler_args=shared)
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
+async def serve(settings: Settings, listener: socket.socket, guard: DebugGuard | None) -> None:
     """Serve until SIGTERM or SIGINT, finish what is in flight, send what the SDK still holds."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -61,7 +61,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     # Ten at a time, Tornado's default, would queue the calls of concurrent rounds behind each other.
     http = SimpleAsyncHTTPClient(force_instance=True, max_clients=MOST_OUTGOING_REQUESTS)
     engine = make_engine(settings, http)
-    server = HTTPServer(make_application(engine), xheaders=True, max_body_size=LARGEST_BODY_BYTES)
+    server = HTTPServer(make_application(engine, guard), xheaders=True, max_body_size=LARGEST_BODY_BYTES)
     server.add_sockets([listener])
     announce(listener)
     await stopping.wait()

@@ -7,6 +7,7 @@ from gateway.app import make_app
 from gateway.instrumentation import start_instrumentation
 from gateway.settings import read_settings
 from observability.asgi import serve
+from observability.guard import open_guard
 from observability.settings import bind, run_service
 from observability.structured_log import log_to_stdout
 
@@ -14,10 +15,11 @@ from observability.structured_log import log_to_stdout
 def main() -> None:
     """Read the settings, open the port, start the SDK, serve."""
     settings = read_settings()
+    guard = open_guard(SERVICE)
     listener = bind(settings.address)
     log_to_stdout(SERVICE)
     start_instrumentation()
-    serve(make_app(settings), listener)
+    serve(make_app(settings, guard), listener)
 
 
 run_service(SERVICE, main)

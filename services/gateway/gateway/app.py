@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -17,20 +17,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import SERVICE
-from gateway.debug import debug
+from gateway.debug import Handler, debug
 from gateway.errors import UpstreamError
+from gateway.headers import are_too_large
 from gateway.proxy import Target, forward, make_client
 from gateway.request_identity import request_id_of
 from gateway.routing import UnknownService
 from gateway.settings import ANY_LOCALHOST, Settings
+from observability.guard import DebugGuard, Guarded
+from observability.guard.starlette import GuardedRoute
+from observability.guard.target import MANIFEST
 from observability.parameters import BadParameter
 from observability.request_scope import DEBUG_USER_HEADER, EVENT_ID_HEADER, REQUEST_ID_HEADER
 
 TRACE_HEADERS = ("sentry-trace", "baggage", "traceparent")
+LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy", "Retry-After")
 
 
-def make_app(settings: Settings) -> ASGIApp:
-    """Build the application.
+def make_app(settings: Settings, guard: DebugGuard | None) -> ASGIApp:
+    """Build the application, without debug endpoints if nothing guards them.
 
     CORS is outside of everything else, so that a browser may read the answer to an error too, and so that a preflight
     is no transaction.
@@ -38,8 +43,7 @@ def make_app(settings: Settings) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/health", health),
-            Route("/debug", manifest),
-            *(Route(endpoint.path, handler, methods=[endpoint.method]) for endpoint, handler in debug),
+            *(_debug_routes(guard) if guard else ()),
             _any_method(Route("/api/v1/{service}", proxy)),
             _any_method(Route("/api/v1/{service}/{rest:path}", proxy)),
         ],
@@ -59,8 +63,25 @@ def make_app(settings: Settings) -> ASGIApp:
         allow_origin_regex=None if settings.cors_origins else ANY_LOCALHOST,
         allow_methods=["*"],
         allow_headers=[*TRACE_HEADERS, "Content-Type", "Authorization", DEBUG_USER_HEADER, REQUEST_ID_HEADER],
-        expose_headers=[EVENT_ID_HEADER, REQUEST_ID_HEADER, *TRACE_HEADERS],
+        expose_headers=[EVENT_ID_HEADER, REQUEST_ID_HEADER, *LIMIT_HEADERS, *TRACE_HEADERS],
     )
+
+
+def _debug_routes(guard: DebugGuard) -> Iterator[Route]:
+    def route(target: Guarded, handler: Handler, method: str) -> Route:
+        return GuardedRoute(
+            target,
+            handler,
+            guard,
+            method=method,
+            request_id_of=request_id_of,
+            answer_error=_error,
+            is_behind_gateway=False,
+        )
+
+    yield route(MANIFEST, manifest, "GET")
+    for endpoint, handler in debug:
+        yield route(Guarded.of(SERVICE, endpoint), handler, endpoint.method)
 
 
 def _any_method(route: Route) -> Route:
@@ -93,6 +114,8 @@ async def proxy(request: Request) -> Response:
     client: httpx.AsyncClient = request.app.state.client
     request_id = request_id_of(request)
     sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)
+    if are_too_large(request.headers.raw):
+        return _error(request, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large")
     upstream, path = settings.routes.resolve(request.scope["raw_path"])
     sentry_sdk.add_breadcrumb(
         category="gateway.request",

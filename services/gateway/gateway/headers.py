@@ -27,8 +27,14 @@ SET_BY_GATEWAY = frozenset(
 )
 """Request headers that the gateway writes itself; `Expect` is answered by the server in front of it."""
 
+CLAIMED_ADDRESS = frozenset({b"forwarded", b"x-real-ip"})
+"""Further headers in which a client could claim an address, and that servers behind the gateway would believe."""
+
 SET_BY_SERVER = frozenset({b"date", b"server"})
 """Response headers that the gateway's own server writes."""
+
+LARGEST_HEADERS_BYTES = 12 * 1024
+"""What passes: Node accepts 16 KiB, of which the gateway's own headers need some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,11 @@ def forwarded_request_headers(incoming: Sequence[tuple[bytes, bytes]], client: C
         incoming: the client's headers in their order, names in lower case.
         client: how the request came in, for the `X-Forwarded-*` family.
     """
-    passing = _without(incoming, HOP_BY_HOP | SET_BY_GATEWAY)
+    passing = _without(incoming, HOP_BY_HOP | SET_BY_GATEWAY | CLAIMED_ADDRESS)
     chain = [value for name, value in incoming if name == b"x-forwarded-for"]
     return [
-        *passing,
+        # Blanks around a value are no part of it (RFC 9110, section 5.5), and httpx refuses to send them.
+        *((name, value.strip(b" \t")) for name, value in passing),
         (b"x-forwarded-for", b", ".join([*chain, client.address.encode("latin-1")])),
         (b"x-forwarded-host", client.host.encode("latin-1")),
         (b"x-forwarded-proto", client.scheme.encode("latin-1")),
@@ -65,6 +72,11 @@ def forwarded_request_headers(incoming: Sequence[tuple[bytes, bytes]], client: C
 def returned_response_headers(incoming: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """The headers for the client, in their order, repeated ones repeated."""
     return _without([(name.lower(), value) for name, value in incoming], HOP_BY_HOP | SET_BY_SERVER)
+
+
+def are_too_large(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether some upstream would refuse these headers, or hang up, for their size."""
+    return sum(len(name) + len(value) + len(b": \r\n") for name, value in headers) > LARGEST_HEADERS_BYTES
 
 
 def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:

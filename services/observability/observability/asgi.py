@@ -11,6 +11,7 @@ import uvicorn
 from sentry_sdk.integrations.logging import ignore_logger, ignore_logger_for_sentry_logs
 from starlette.types import ASGIApp
 
+from observability.guard.starlette import audited
 from observability.sdk import stop_sentry
 from observability.structured_log import announce
 
@@ -42,7 +43,13 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         ignore_logger_for_sentry_logs(name)
     server = _Server(
         uvicorn.Config(
-            app, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
+            audited(app),
+            log_config=None,
+            server_header=False,
+            # uvicorn would believe what any client on this machine says of itself; the audit must not.
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
         )
     )
 

@@ -70,6 +70,8 @@ _VALUE = re.compile(
     r"|[^\s,;&)\]}'\"]+)",
     re.DOTALL,
 )
+# Base64 of `{"`, with which the first part begins and, unless it is encrypted, the second.
+_TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*", re.ASCII)
 _REST_OF_LINE = re.compile(r"(?:(?!\\+[rn])[^\r\n])+")
 
 
@@ -96,6 +98,7 @@ def scrub(value: Any) -> Any:
     `repr` of a mapping, a pair or a dataclass, in JSON, in a query string and in a header.
     """
     if isinstance(value, str):
+        value = hide_tokens(value)
         return _scrub_text(value) if _MENTION.search(value) else value
     if isinstance(value, Mapping):
         is_frame = "lineno" in value
@@ -107,6 +110,11 @@ def scrub(value: Any) -> Any:
             return [scrub(value[0]), _scrub(value[0], value[1])]
         return [scrub(inner) for inner in value]
     return value
+
+
+def hide_tokens(text: str) -> str:
+    """A text without JWTs (RFC 7519), whole ones or what is left of one, whatever they are called."""
+    return _TOKEN.sub(FILTERED, text) if "eyJ" in text else text
 
 
 @lru_cache(maxsize=4096)

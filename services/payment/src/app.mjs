@@ -1,7 +1,7 @@
 // @ts-check
 /** The Express application. */
 import express from "express";
-import { addDebugEndpoints } from "./debug/registry.mjs";
+import { debugEndpoints } from "./debug/registry.mjs";
 import { crashEndpoints } from "./debug/crashes.mjs";
 import { loadEndpoints } from "./debug/load.mjs";
 import { specificEndpoints } from "./debug/specific.mjs";
@@ -16,19 +16,29 @@ import { Wallets } from "./ledger/wallets.mjs";
  * Build the application.
  *
  * @param {import("./settings.mjs").Settings} settings
- * @returns {import("express").Express}
+ * @returns {Promise<import("express").Express>}
+ * @throws {import("./settings.mjs").BadSetting} the file of DEBUG_KEYS_FILE cannot be used
  */
-export function createApp({ openingBalanceCents, providerApiKey }) {
+export async function createApp({ openingBalanceCents, providerApiKey, debug }) {
   const ledger = new Ledger();
   const wallets = new Wallets(ledger, openingBalanceCents);
   const app = express();
   app.disable("x-powered-by");
+  if (debug) {
+    const endpoints = [
+      ...crashEndpoints(ledger, new PayoutProvider(providerApiKey)),
+      ...loadEndpoints(),
+      ...specificEndpoints(),
+    ];
+    // What the guard is made of costs a service that has no debug endpoints no start-up time.
+    const { openGuard } = await import("./debug/guard/guard.mjs");
+    app.use(debugEndpoints(endpoints, await openGuard(debug)));
+  }
   app.use(logRequest);
   app.get("/health", (_request, response) => {
     response.json({ status: "ok", service: "payment" });
   });
   addPaymentRoutes(app, wallets);
-  addDebugEndpoints(app, [...crashEndpoints(ledger, new PayoutProvider(providerApiKey)), ...loadEndpoints(), ...specificEndpoints()]);
   app.use(answerNotFound);
   app.use(answerError);
   return app;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Service, newTrace } from "./service.mjs";
 import { Sink } from "./sink.mjs";
+import { Access } from "./tokens.mjs";
 
 const express = { type: "auto.http.express", handled: false };
 const ofMessage = { type: "generic", handled: true, synthetic: true };
@@ -103,16 +104,19 @@ const retained = [];
 
 before(async () => {
   sink = await Sink.start();
+  const access = await Access.open();
+  const auth = await access.headers();
   const service = await Service.start({
+    ...access.environment,
     SENTRY_DSN: sink.dsn,
     SENTRY_RELEASE: "payment@test",
     SENTRY_ENVIRONMENT: "test",
   });
   try {
-    manifest = (await service.get("/debug")).body;
+    manifest = (await service.get("/debug", auth)).body;
     for (const name of Object.keys(endpoints)) {
       for (const trace of [newTrace(), newTrace()]) {
-        const { status, headers } = await service.get(`/debug/${name}`, trace.headers);
+        const { status, headers } = await service.get(`/debug/${name}`, { ...auth, ...trace.headers });
         visits.push({ name, trace, status, eventId: headers.get("x-sentry-event-id") });
       }
     }
@@ -122,22 +126,27 @@ before(async () => {
       "memory-leak?mb=33",
       "event-loop-block?ms=0",
     ]) {
-      const { status, body } = await service.get(`/debug/${query}`);
+      const { status, body } = await service.get(`/debug/${query}`, auth);
       refusals.push({ status, error: body.error });
     }
-    const stranger = await service.get("/debug/crash", { "x-debug-user": "no spaces" });
+    const stranger = await service.get("/debug/crash", { ...auth, "x-debug-user": "no spaces" });
     refusals.push({ status: stranger.status, error: stranger.body.error });
     await Promise.all(
       overlapping.map((trace, number) =>
-        service.get("/debug/crash?hold_ms=200", { ...trace.headers, "x-debug-user": `user-${number}` }),
+        service.get("/debug/crash?hold_ms=200", {
+          ...auth,
+          ...trace.headers,
+          "x-debug-user": `user-${number}`,
+        }),
       ),
     );
     for (let call = 0; call < 5; call += 1) {
-      retained.push((await service.get("/debug/memory-leak?mb=32")).body.retained_mb);
+      retained.push((await service.get("/debug/memory-leak?mb=32", auth)).body.retained_mb);
     }
     assert.equal((await service.stop()).code, 0);
   } finally {
     service.kill();
+    access.close();
   }
 });
 

@@ -5,7 +5,9 @@ import { inspect } from "node:util";
 import { PayoutProvider } from "../src/defects/payouts.mjs";
 import { Service, newTrace } from "./service.mjs";
 import { Sink } from "./sink.mjs";
+import { Access } from "./tokens.mjs";
 
+const PLAYER_ADDRESS = "203.0.113.9";
 const API_KEY = "provider-key-7d1f0c";
 /** What a request carries that nobody but the service may see, by header. */
 const secrets = {
@@ -14,12 +16,16 @@ const secrets = {
   "x-api-key": "k-77ab41de",
   "x-card-number": "4242 4242 4242 4242",
   "x-customer-email": "ada@players.example",
-  "x-forwarded-for": "203.0.113.9",
+  "x-forwarded-for": PLAYER_ADDRESS,
   "x-loyalty-tier": "gold-of-tomorrow",
 };
+/** Where a trigger comes from is part of its audit; where a player comes from is nobody's business. */
+const ADMIN_ADDRESS = "192.0.2.44";
 const fragments = [
   API_KEY,
-  ...Object.values(secrets).flatMap((value) => value.split(/; /).flatMap((part) => part.split("=").at(-1) ?? [])),
+  ...Object.values(secrets).flatMap((value) =>
+    value.split(/; /).flatMap((part) => part.split("=").at(-1) ?? []),
+  ),
 ];
 
 /** @type {Sink} */
@@ -30,16 +36,26 @@ const booked = newTrace();
 
 before(async () => {
   sink = await Sink.start();
-  const service = await Service.start({ SENTRY_DSN: sink.dsn, PAYMENT_PROVIDER_API_KEY: API_KEY });
+  const access = await Access.open();
+  const { authorization } = await access.headers();
+  fragments.push(authorization, ...authorization.replace("Bearer ", "").split("."));
+  const service = await Service.start({
+    ...access.environment,
+    SENTRY_DSN: sink.dsn,
+    PAYMENT_PROVIDER_API_KEY: API_KEY,
+  });
   try {
     const headers = { ...secrets, "user-agent": "terminal/7", "x-request-id": "req-7" };
-    await service.get("/debug/crash", { ...failed.headers, ...headers });
-    await service.get("/debug/async-error", { ...refused.headers, ...headers });
+    const admin = { ...headers, authorization, "x-forwarded-for": ADMIN_ADDRESS };
+    await service.get("/debug/crash", { ...failed.headers, ...admin });
+    await service.get("/debug/async-error", { ...refused.headers, ...admin });
+    await service.get("/debug/crash", headers);
     const debit = { player_id: "anna", type: "debit", amount_cents: 1, currency: "EUR", reference: "one" };
     await service.post("/process", debit, { ...booked.headers, ...headers });
     await service.stop();
   } finally {
     service.kill();
+    access.close();
   }
 });
 

@@ -2,7 +2,8 @@
 /** The service as a real process. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 
@@ -29,6 +30,7 @@ export class Service {
   #process;
   #exit;
   #stderr;
+  #logging = new EventEmitter();
 
   /**
    * @param {Record<string, string>} environment added to that of the tests, of which SENTRY_* is left out
@@ -43,6 +45,8 @@ export class Service {
     this.#exit = once(this.#process, "exit");
     this.#stderr = text(this.#process.stderr);
     this.url = "";
+    /** @type {any[]} what the service has logged */
+    this.lines = [];
   }
 
   /**
@@ -53,15 +57,18 @@ export class Service {
    */
   static async start(environment) {
     const service = new Service(environment);
-    for await (const line of createInterface(service.#process.stdout)) {
-      service.url = `http://127.0.0.1:${JSON.parse(line).port}`;
-      break;
-    }
-    if (service.url === "") {
+    const log = createInterface(service.#process.stdout);
+    log.on("line", (line) => {
+      service.lines.push(JSON.parse(line));
+      service.#logging.emit("line");
+    });
+    await Promise.race([once(service.#logging, "line"), once(log, "close")]);
+    const listening = service.lines.find(({ port }) => port !== undefined);
+    if (listening === undefined) {
       const { stderr } = await service.exited();
       throw new Error(`the service did not start: ${stderr}`);
     }
-    service.#process.stdout.resume();
+    service.url = `http://127.0.0.1:${listening.port}`;
     return service;
   }
 
@@ -77,9 +84,44 @@ export class Service {
     return this.exited();
   }
 
+  /**
+   * Wait until the log has the line of a request, and with it all lines that were written before.
+   *
+   * @param {string} requestId
+   */
+  async logged(requestId) {
+    const isThere = () => this.lines.some(({ status, request_id }) => status && request_id === requestId);
+    while (!isThere()) await once(this.#logging, "line");
+  }
+
   /** End the process in any case. */
   kill() {
     this.#process.kill("SIGKILL");
+  }
+
+  /**
+   * Send a request as it is, which fetch would normalise or refuse.
+   *
+   * @param {string} path
+   * @param {{ method?: string, headers?: import("node:http").OutgoingHttpHeaders }} [options]
+   * @returns {Promise<{ status: number | undefined, headers: import("node:http").IncomingHttpHeaders, body: any }>}
+   */
+  async send(path, options) {
+    const [response] = await once(request(this.url, { ...options, path }).end(), "response");
+    const body = await text(response);
+    return { status: response.statusCode, headers: response.headers, body: body && JSON.parse(body) };
+  }
+
+  /**
+   * Send a request and hang up before its answer.
+   *
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   */
+  async abandon(path, headers) {
+    const abandoned = request(this.url, { path, headers }).end();
+    await once(abandoned, "finish");
+    abandoned.on("error", () => {}).destroy();
   }
 
   /**

@@ -44,7 +44,7 @@ async function call(gateway: Gateway, name: string, path: string, request: Reque
   const span = startAction(name, { "debug.scenario": name });
   const traceId = traceIdOf(span);
   try {
-    const { status, eventId } = await gateway.ask(path, request, span);
+    const { status, eventId } = await gateway.askDebug(path, request, span);
     return { asAnnounced: status === announced, text: `HTTP ${status}`, eventId, traceId };
   } catch (problem) {
     if (!(problem instanceof NoAnswer)) throw problem;

@@ -36,7 +36,7 @@ async function askGateway(gateway: Gateway): Promise<{ service: Service; names: 
 
 async function answerOf(gateway: Gateway, name: string): Promise<Answer | NoAnswer> {
   try {
-    return await gateway.ask(pathOf(name, "/debug"));
+    return await gateway.askDebug(pathOf(name, "/debug"));
   } catch (problem) {
     if (problem instanceof NoAnswer) return problem;
     throw problem;

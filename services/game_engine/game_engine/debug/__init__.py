@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from game_engine.debug import concurrency, errors, load
-from game_engine.debug.endpoint import ManifestHandler, debug
+from game_engine.debug.endpoint import debug_rules
 
-__all__ = ["ManifestHandler", "concurrency", "debug", "errors", "load"]
+__all__ = ["concurrency", "debug_rules", "errors", "load"]

@@ -2,8 +2,9 @@
 /** One registration gives a debug endpoint its route, its scope in Sentry and its line in the manifest. */
 import { setTimeout as delay } from "node:timers/promises";
 import * as Sentry from "@sentry/node";
+import express from "express";
 import { BadRequest } from "../http/bad-request.mjs";
-import { requestIdOf } from "../http/request-log.mjs";
+import { logRequest, requestIdOf } from "../http/request-log.mjs";
 import { HOLD, readParameter } from "./parameters.mjs";
 
 const DEBUG_USER_HEADER = "X-Debug-User";
@@ -33,26 +34,55 @@ const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
  * @property {(visit: Visit) => unknown} run
  */
 
+/** @type {import("./guard/guard.mjs").Guarded} */
+const MANIFEST = { path: "/debug", group: "manifest" };
+
 /**
- * Add the route of every endpoint, and `GET /debug` with the manifest of all of them.
+ * Make the routes of all endpoints, and `GET /debug` with the manifest of those that are switched on. A request for
+ * anything else, or for what is switched off, passes by without a trace of its own. It stands before whatever else
+ * handles requests, so that of a refusal no span has ended that the guard might want to keep quiet.
  *
- * @param {import("express").Express} app
  * @param {readonly DebugEndpoint[]} endpoints
+ * @param {import("./guard/guard.mjs").Guard} guard
+ * @returns {import("express").RequestHandler}
  */
-export function addDebugEndpoints(app, endpoints) {
+export function debugEndpoints(endpoints, guard) {
+  const router = express.Router();
+  /** @type {Map<string, import("./guard/guard.mjs").Guarded>} */
+  const guarded = new Map([[MANIFEST.path, MANIFEST]]);
   for (const endpoint of endpoints) {
-    app.get(pathOf(endpoint), (request, response) => endpoint.run(beginVisit(endpoint, request, response)));
+    const path = pathOf(endpoint);
+    const guardedEndpoint = { path, group: endpoint.group, scenario: endpoint.name };
+    guarded.set(path, guardedEndpoint);
+    router.get(path, logRequest, guard.protect(guardedEndpoint), (request, response) =>
+      endpoint.run(beginVisit(endpoint, request, response)),
+    );
   }
-  const manifest = endpoints.map((endpoint) => ({
-    method: "GET",
-    path: pathOf(endpoint),
-    demonstrates: endpoint.demonstrates,
-    status: endpoint.status,
-    group: endpoint.group,
-  }));
-  app.get("/debug", (_request, response) => {
-    response.json({ service: "payment", endpoints: manifest });
+  router.get(MANIFEST.path, logRequest, guard.protect(MANIFEST), async (_request, response) => {
+    const existing = [];
+    for (const endpoint of endpoints) {
+      const entry = guarded.get(pathOf(endpoint));
+      if (entry && (await guard.exists(entry))) existing.push(lineOf(endpoint));
+    }
+    response.json({ service: "payment", endpoints: existing });
   });
+  return async function enterDebugEndpoints(request, response, next) {
+    const endpoint = request.method === "GET" ? guarded.get(request.path) : undefined;
+    if (endpoint && (await guard.exists(endpoint))) {
+      router(request, response, next);
+    } else {
+      next();
+    }
+  };
+}
+
+/**
+ * @param {DebugEndpoint} endpoint
+ * @returns {object} its line in the manifest
+ */
+function lineOf(endpoint) {
+  const { demonstrates, status, group } = endpoint;
+  return { method: "GET", path: pathOf(endpoint), demonstrates, status, group };
 }
 
 /**

@@ -1,0 +1,66 @@
+"""The guard as the environment describes it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
+
+from observability.guard.decision import DebugGuard
+from observability.guard.flags import DebugFlags
+from observability.guard.limits import Concurrency, RateLimit
+from observability.guard.tokens import TokenCheck
+from observability.settings import BadSetting, read_integer
+
+DEFAULT_RATE = "60/minute"
+
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
+_PERIODS = {"second": RateLimitItemPerSecond, "minute": RateLimitItemPerMinute, "hour": RateLimitItemPerHour}
+
+
+def open_guard(service: str) -> DebugGuard | None:
+    """Read DEBUG_FLAGS_FILE, DEBUG_KEYS_FILE, DEBUG_RATE_LIMIT, DEBUG_CONCURRENCY and DEBUG_LIMITS_URL.
+
+    Returns:
+        The guard; None without DEBUG_FLAGS_FILE: then there are no debug endpoints.
+
+    Raises:
+        BadSetting: there are flags and no usable keys, or a limit is none. Authentication cannot be switched off.
+    """
+    rate = _read_rate()
+    most_at_once = read_integer("DEBUG_CONCURRENCY", default=4, lowest=1, highest=10_000)
+    redis_url = _read_redis_url()
+    flags, keys = (os.environ.get(name, "").strip() for name in ("DEBUG_FLAGS_FILE", "DEBUG_KEYS_FILE"))
+    if not flags:
+        return None
+    if not keys:
+        raise BadSetting(
+            "DEBUG_FLAGS_FILE needs DEBUG_KEYS_FILE, a JWKS with the public keys of whoever signs tokens for the "
+            "debug endpoints; unset DEBUG_FLAGS_FILE to run without debug endpoints"
+        )
+    try:
+        tokens = TokenCheck(Path(keys))
+    except ValueError as problem:
+        raise BadSetting(f"DEBUG_KEYS_FILE must be a JWKS with public keys: {problem}") from problem
+    limit = RateLimit(service, rate, redis_url)
+    return DebugGuard(DebugFlags(Path(flags)), tokens, limit, Concurrency(most_at_once))
+
+
+def _read_rate() -> RateLimitItem:
+    text = os.environ.get("DEBUG_RATE_LIMIT", "").strip() or DEFAULT_RATE
+    rate = _RATE.fullmatch(text)
+    if rate is None:
+        raise BadSetting(
+            f"DEBUG_RATE_LIMIT must be a number per second, minute or hour such as {DEFAULT_RATE}, not {text!r}"
+        )
+    return _PERIODS[rate[2]](int(rate[1]))
+
+
+def _read_redis_url() -> str | None:
+    text = os.environ.get("DEBUG_LIMITS_URL", "").strip()
+    if text and not text.startswith(("redis://", "rediss://")):
+        # Not repeated: it may contain a password.
+        raise BadSetting("DEBUG_LIMITS_URL must be the URL of a Redis such as redis://127.0.0.1:6379/0")
+    return text or None

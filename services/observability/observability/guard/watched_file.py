@@ -1,0 +1,75 @@
+"""A file of settings that may change while the service runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from observability.structured_log import log_line
+
+LARGEST_BYTES = 1024 * 1024
+
+ContentT = TypeVar("ContentT")
+_Signature = tuple[int, ...]
+
+
+class WatchedFile(Generic[ContentT]):
+    """What a file says at this moment.
+
+    Each look costs a `stat`, so that a switch that is thrown counts from the next request on; a watcher would miss a
+    file that is mounted anew.
+    """
+
+    def __init__(self, path: Path, purpose: str, parse: Callable[[str], ContentT]) -> None:
+        """Remember where it is; nothing is read yet.
+
+        Args:
+            path: the file.
+            purpose: name of the setting that names it, for the log.
+            parse: reads its text, and raises ValueError with a message for the log.
+        """
+        self._path = path
+        self._purpose = purpose
+        self._parse = parse
+        self._signature: _Signature | None = None
+        self._content: ContentT | None = None
+
+    def read(self) -> ContentT | None:
+        """Give the content; None while the file cannot be used, which is said once in the log."""
+        signature = self._sign()
+        if signature != self._signature:
+            self._signature = signature
+            try:
+                self._content = self.load()
+            except ValueError as problem:
+                self._content = None
+                message = f"{self._purpose} cannot be used, so every debug endpoint is closed"
+                log_line(logging.ERROR, message, reason=str(problem))
+        return self._content
+
+    def load(self) -> ContentT:
+        """Read the file, whatever was read before.
+
+        Raises:
+            ValueError: it is missing, unreadable or invalid.
+        """
+        try:
+            with self._path.open("rb") as file:
+                content = file.read(LARGEST_BYTES + 1)
+        except OSError as problem:
+            raise ValueError(f"{self._path} cannot be read: {problem.strerror or problem}") from problem
+        if len(content) > LARGEST_BYTES:
+            raise ValueError(f"{self._path} is larger than {LARGEST_BYTES} bytes")
+        try:
+            return self._parse(content.decode("utf-8"))
+        except RecursionError:
+            raise ValueError(f"{self._path} is nested too deeply") from None
+
+    def _sign(self) -> _Signature:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return ()
+        return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

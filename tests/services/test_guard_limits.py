@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from limits import RateLimitItemPerHour, RateLimitItemPerSecond
+
+from observability.guard.audit import address_of
+from observability.guard.limits import Concurrency, LimitsUnavailable, RateLimit, Standing
+from observability.guard.noise import MOST_TOLD, WINDOW_SECONDS, RefusalBudget
+from tests.services.redis_server import IS_INSTALLED, RedisServer
+
+TEN = RateLimitItemPerHour(10)
+needs_redis = pytest.mark.skipif(not IS_INSTALLED, reason="redis-server is not installed")
+
+
+async def ask_500_times(*limits: RateLimit) -> list[Standing]:
+    return await asyncio.gather(*(limits[n % len(limits)].take("/debug/crash", "ada") for n in range(500)))
+
+
+class TestRateLimit:
+    def test_500_at_once_let_exactly_ten_through(self) -> None:
+        async def ask() -> tuple[list[Standing], RateLimit]:
+            limit = RateLimit("analytics", TEN, None)
+            standings = await ask_500_times(limit)
+            assert (await limit.take("/debug/timeout", "ada")).remaining == 9
+            assert (await limit.take("/debug/crash", "bob")).remaining == 9
+            return standings, limit
+
+        standings, limit = asyncio.run(ask())
+        assert sum(standing.is_within for standing in standings) == 10
+        refused = [standing for standing in standings if not standing.is_within]
+        assert {standing.remaining for standing in refused} == {0}
+        assert all(3590 <= standing.reset_seconds <= 3600 for standing in refused)
+        assert limit.headers(Standing(True, 7, 42)) == {
+            "RateLimit-Policy": '"debug";q=10;w=3600',
+            "RateLimit": '"debug";r=7;t=42',
+        }
+
+    def test_to_look_does_not_count(self) -> None:
+        async def ask() -> list[int]:
+            limit = RateLimit("analytics", RateLimitItemPerSecond(5), None)
+            return [(await limit.look("/debug", "ada")).remaining for _ in range(3)]
+
+        assert asyncio.run(ask()) == [5, 5, 5]
+
+    @needs_redis
+    def test_two_instances_on_one_redis_let_exactly_ten_through(self, tmp_path: Path) -> None:
+        async def ask(url: str) -> list[Standing]:
+            standings = await ask_500_times(*(RateLimit("analytics", TEN, url) for _ in range(2)))
+            assert (await RateLimit("payment", TEN, url).take("/debug/crash", "ada")).is_within
+            return standings
+
+        with RedisServer(tmp_path) as redis:
+            assert sum(standing.is_within for standing in asyncio.run(ask(redis.url))) == 10
+            keys = subprocess.run(
+                ["redis-cli", "-p", str(redis.port), "keys", "*"], capture_output=True, text=True, check=True
+            ).stdout
+        assert "/debug/crash" in keys
+        assert "ada" not in keys
+
+    @needs_redis
+    def test_redis_that_is_away_is_said_once_and_found_again(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        redis = RedisServer(tmp_path)
+
+        async def ask() -> None:
+            limit = RateLimit("analytics", TEN, redis.url)
+            await all_fail(limit.take, limit.look, limit.take)
+            assert len(caplog.records) == 1
+            assert "DEBUG_LIMITS_URL does not answer" in caplog.records[0].getMessage()
+            with redis:
+                assert (await limit.take("/debug", "ada")).remaining == 9
+            await all_fail(limit.take, limit.take)
+            assert len(caplog.records) == 2
+
+        asyncio.run(ask())
+
+
+async def all_fail(*questions: Callable[[str, str], Awaitable[Standing]]) -> None:
+    for question in questions:
+        with pytest.raises(LimitsUnavailable):
+            await question("/debug", "ada")
+
+
+def test_so_many_of_one_endpoint_at_a_time() -> None:
+    places = Concurrency(2)
+    assert [places.enter("/debug/a") for _ in range(3)] == [True, True, False]
+    assert places.enter("/debug/b")
+    places.leave("/debug/a")
+    assert [places.enter("/debug/a") for _ in range(2)] == [True, False]
+
+
+def test_a_flood_of_refusals_is_told_in_part_and_counted() -> None:
+    budget = RefusalBudget()
+    assert [budget.spend(float(second) / 10) for second in range(MOST_TOLD)] == [0] * MOST_TOLD
+    assert [budget.spend(30.0) for _ in range(5)] == [None] * 5
+    assert budget.spend(WINDOW_SECONDS - 0.01) is None
+    assert budget.spend(WINDOW_SECONDS) == 6
+    assert budget.spend(WINDOW_SECONDS) is None
+    assert budget.spend(WINDOW_SECONDS + 0.1) == 1
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        (None, "10.0.0.1"),
+        ("", "10.0.0.1"),
+        ("203.0.113.7", "203.0.113.7"),
+        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("203.0.113.7, <script>", "10.0.0.1"),
+    ],
+)
+def test_address(forwarded: str | None, address: str) -> None:
+    assert address_of(forwarded, "10.0.0.1") == address
