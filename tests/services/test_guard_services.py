@@ -290,6 +290,10 @@ class TestSharedLimits:
             environment = {**access.environment, "DEBUG_RATE_LIMIT": "10/hour", "DEBUG_LIMITS_URL": redis.url}
             with ServiceProcess(module, environment) as first, ServiceProcess(module, environment) as second:
                 assert statuses_of_500([first, second], access) == {200: 10, 429: 490}
+            command = ["redis-cli", "-p", str(redis.port), "keys", "*"]
+            keys = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert module.replace("_", "-") in keys
+        assert "tester" not in keys
 
     @every_service
     def test_redis_that_is_away_closes_the_endpoints(self, module: str, access: DebugAccess, tmp_path: Path) -> None:
@@ -301,9 +305,10 @@ class TestSharedLimits:
             assert ask(service, "/debug/crash")[0] == 401
             with redis:
                 assert ask(service, "/debug/crash", access.headers())[0] == 500
+            assert ask(service, "/debug/crash", access.headers())[0] == 503
             message = "the Redis of DEBUG_LIMITS_URL does not answer, so every debug endpoint is closed"
-            assert len(service.logged(message, 1)) == 1
-            assert [line["decision"] for line in service.logged("debug.trigger", 4)][:2] == ["unavailable"] * 2
+            assert len(service.logged(message, 2)) == 2
+            assert [line["decision"] for line in service.logged("debug.trigger", 5)][:2] == ["unavailable"] * 2
 
 
 @every_service

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 from pathlib import Path
@@ -89,9 +91,6 @@ class TestBadTokens:
                 assert identify(access, f"Bearer {forged}") is None
 
     def test_signed_with_the_public_key_as_a_secret(self, access: DebugAccess) -> None:
-        import hashlib
-        import hmac
-
         payload = access.token().split(".")[1]
         public = access.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         signed = f"{segment({'alg': 'HS256', 'typ': 'JWT'})}.{payload}"
