@@ -52,6 +52,15 @@ class Visit:
         if kind in ("error", "warning"):
             self.complaints.append(text)
 
+    def give_token(self, token: str) -> None:
+        """Type an access token in, and wait until the page says what came of it."""
+        field = self.page.get_by_label("Access token")
+        if not field.is_visible():
+            self.page.get_by_text("Access:").click()
+        field.fill(token)
+        self.button("Open the panel").click()
+        expect(self.page.locator("#token-said")).to_have_text(re.compile(r"^(?!Asking).+"), timeout=SECONDS * 1000)
+
     def button(self, name: str) -> Locator:
         """The button of this accessible name."""
         return self.page.get_by_role("button", name=name, exact=True)
@@ -113,10 +122,14 @@ class Casino:
 
     def sent_by_page(self) -> list[bytes]:
         """Every item that pages have sent, replay recordings unpacked."""
+        return self.sent(by="frontend")
+
+    def sent(self, by: str | None = None) -> list[bytes]:
+        """Every item that has been sent, by one service or by all of them."""
         arrivals = [
             arrival
             for arrival in self.collector.inbox.arrivals()
-            if self.collector.service_of(arrival.project_id) == "frontend"
+            if by is None or self.collector.service_of(arrival.project_id) == by
         ]
         items = [item for arrival in arrivals if arrival.envelope is not None for item in arrival.envelope.items]
         return [unpacked(item.type, item.payload) for item in items]
