@@ -58,7 +58,7 @@ def guarded(
     chromium: Browser, start_service: StartService, serve_page: ServePage, access: DebugAccess
 ) -> Iterator[Visit]:
     """A page whose server signs nothing, before a gateway that lets in what `access` says."""
-    gateway = start_service("gateway", **access.environment, DEBUG_RATE_LIMIT="3/minute")
+    gateway = start_service("gateway", **{**access.environment, "DEBUG_RATE_LIMIT": "3/minute"})
     visit = new_visit(chromium)
     visit.open(address_of(serve_page(GATEWAY_URL=f"http://127.0.0.1:{gateway.port}")))
     yield visit
