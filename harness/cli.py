@@ -104,7 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument(
         "--accept-baselines",
         action="store_true",
-        help="what agrees with the baselines the run was held against is no regression, nor is a test that is gone",
+        help="what agrees with the baselines that the run was held against is no regression, nor is a test that is "
+        "gone with its baseline, or skipped",
+    )
+    diff.add_argument(
+        "--root", type=Path, default=Path(), help="the run's checkout with its baselines (default: here)"
     )
     diff.set_defaults(run=_diff)
 
@@ -225,7 +229,8 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
 
 def _diff(options: argparse.Namespace, console: Console) -> int:
     report = read_report(options.of)
-    record = judge_against(read_report(options.reference), report, accept_baselines=options.accept_baselines)
+    accepting_in = options.root if options.accept_baselines else None
+    record = judge_against(read_report(options.reference), report, accepting_in=accepting_in)
     append_step_summary(record)
     # A run that failed has annotated its failures itself.
     if report.record.passed:
@@ -239,6 +244,9 @@ def _merge(options: argparse.Namespace, console: Console) -> int:
 
 
 def _result(report: Report, options: argparse.Namespace, console: Console) -> int:
+    given = [options.of] if isinstance(options.of, Path) else options.of
+    if options.report is not None and options.report.resolve() in {path.resolve() for path in given}:
+        raise ValueError(f"{options.report} is what the result is made of; name another place with --report")
     for line in record_lines(report.record):
         console.print(line, soft_wrap=True)
     if options.report is not None:

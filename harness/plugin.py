@@ -97,7 +97,9 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fire the triggers of everything that was selected, while the first tests are being set up."""
-    if session.config.option.collectonly:
+    # pytest gives up after an error of collection; xdist's workers go on.
+    goes_on = hasattr(session.config, "workerinput") or session.config.option.continue_on_collection_errors
+    if session.config.option.collectonly or (session.testsfailed and not goes_on):
         return
     selected = [scenario for item in session.items if (scenario := scenario_of(item)) is not None]
     if selected:
@@ -107,7 +109,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """Hold a scenario's answer against the expected status before its body, its captures against the checks after."""
-    __tracebackhide__ = True
+    # Where it is a failure's only frame, pytest would say instead that all of them are hidden.
+    __tracebackhide__ = lambda raised: getattr(raised.value, "pytrace", True)  # noqa: E731 - pytest asks this name
     scenario = scenario_of(pyfuncitem)
     if scenario is not None:
         from harness.verify.answer import status_problem

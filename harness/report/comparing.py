@@ -6,27 +6,30 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness.report.evidence import EvidenceOfReport
 from harness.report.record import BaselineState, DifferenceRecord, FindingRecord, Outcome, RunRecord, TestRecord
 from harness.report.report import Report
 from harness.report.wording import finding_line
 from harness.verify.baseline.differences import Difference, compare, differences_text
-from harness.verify.baseline.files import changed_versions
+from harness.verify.baseline.files import baseline_of, changed_versions
 from harness.verify.baseline.normalising import shape_of, versions
 from harness.verify.baseline.paths import Loosening
 from harness.verify.baseline.settings import read_baseline_settings
 
 KNOWN = "the reference run has it too"
 ACCEPTED = "the committed baseline has it so"
-_ADVICE = "If this is meant, accept it with: pytest --update-baselines"
+REMOVED = "the test and its baseline were removed"
+SKIPPED = "the test is skipped now"
+_ADVICE = "If this is meant, run pytest --update-baselines, commit the baselines, and compare with --accept-baselines"
 
 
 class NothingToCompare(ValueError):
     """The reference run captured nothing; the message says why."""
 
 
-def judge_against(reference: Report, report: Report, *, accept_baselines: bool = False) -> RunRecord:
+def judge_against(reference: Report, report: Report, *, accepting_in: Path | None = None) -> RunRecord:
     """The record of a run, with what differs from the reference run instead of what differs from its baselines.
 
     Only a regression is bad in it. What was wrong in the reference run already is shown, and allowed.
@@ -34,8 +37,9 @@ def judge_against(reference: Report, report: Report, *, accept_baselines: bool =
     Args:
         reference: the run to be held against, such as the main branch's.
         report: the run in question, such as a pull request's.
-        accept_baselines: what agrees with a baseline that the run was held against is no regression, and neither is
-            a test that is no longer there: a reviewer has seen those in the pull request.
+        accepting_in: the checkout of the run in question, if what a reviewer has seen there is no regression: what
+            agrees with a baseline that the run was held against, a test that is gone together with its baseline, one
+            that is skipped now.
 
     Raises:
         NothingToCompare: the reference run captured nothing.
@@ -43,7 +47,7 @@ def judge_against(reference: Report, report: Report, *, accept_baselines: bool =
     if not reference.record.captures:
         why = reference.record.failure or "none of its tests triggered anything"
         raise NothingToCompare(f"the reference run captured nothing: {why}")
-    judge = _Judge(reference, report, accept_baselines=accept_baselines)
+    judge = _Judge(reference, report, accepting_in=accepting_in)
     there = {test.id: test for test in reference.record.tests}
     here = {test.id: test for test in report.record.tests}
     tests = [judge.test(test, there.get(test.id)) for test in report.record.tests]
@@ -60,15 +64,17 @@ def judge_against(reference: Report, report: Report, *, accept_baselines: bool =
         coverage_is_enforced=False,
         notes=(*report.record.notes, *judge.notes()),
     )
-    return replace(judged, exit_status=int(judged.has_problems))
+    # 0 and 1 are pytest's verdicts; a run that was cut short is no better than any other.
+    was_complete = report.record.exit_status in (0, 1)
+    return replace(judged, exit_status=int(judged.has_problems) if was_complete else report.record.exit_status)
 
 
 class _Judge:
-    def __init__(self, reference: Report, report: Report, *, accept_baselines: bool) -> None:
+    def __init__(self, reference: Report, report: Report, *, accepting_in: Path | None) -> None:
         self._reference = reference.record
         self._there = EvidenceOfReport(reference)
         self._here = EvidenceOfReport(report)
-        self._accept_baselines = accept_baselines
+        self._accepting_in = accepting_in
         self._loosened = tuple(
             loosening
             for record in (reference.record, report.record)
@@ -96,13 +102,19 @@ class _Judge:
     def gone(self, test: TestRecord) -> TestRecord:
         """A test of the reference run that this run does not have."""
         what = ", ".join(self._there.capture(capture).evidence.title for capture in test.captures)
+        message, accepted = "the reference run has this test, and this run does not", None
+        if self._accepting_in is not None:
+            if baseline_of(test.id, self._accepting_in).exists():
+                message += "; its baseline is still there: delete it too if this is meant"
+            else:
+                accepted = REMOVED
         return replace(
             test,
-            outcome=Outcome.SKIPPED if self._accept_baselines else Outcome.NOT_RUN,
-            message="the reference run has this test, and this run does not",
+            outcome=Outcome.SKIPPED if accepted else Outcome.NOT_RUN,
+            message=message,
             captures=(),
             findings=(),
-            differences=(DifferenceRecord("lost", "$", what, accepted=ACCEPTED if self._accept_baselines else None),),
+            differences=(DifferenceRecord("lost", "$", what, accepted=accepted),),
         )
 
     def notes(self) -> Iterator[str]:
@@ -116,10 +128,16 @@ class _Judge:
         """What differs, and why none of it is a regression; None when nobody says so."""
         there = [self._there.capture(capture) for capture in (before.captures if before else ())]
         here = [self._here.capture(capture) for capture in test.captures]
+        if test.own_outcome is Outcome.SKIPPED:
+            if before is None or not there or before.own_outcome is Outcome.SKIPPED:
+                return (), None
+            # It may have been triggered all the same, but what it demands was not asked.
+            titles = ", ".join(capture.evidence.title for capture in there)
+            return [Difference("lost", "$", titles, None)], SKIPPED if self._accepting_in else None
         if before is None or not there or not here:
             titles = ", ".join(capture.evidence.title for capture in (there or here))
             whole = [Difference("lost", "$", titles, None)] if there else [Difference("gained", "$", None, titles)]
-            return (whole if titles else ()), (ACCEPTED if self._accept_baselines else None)
+            return (whole if titles else ()), None
         for seen, captured in zip(self._versions, (there, here), strict=True):
             for capture in captured:
                 for service, held in versions(capture).items():
@@ -130,7 +148,7 @@ class _Judge:
             [*self._loosened, *(Loosening(*held) for held in dict.fromkeys((*before.loosened, *test.loosened)))],
         )
         agrees = test.baseline is BaselineState.COMPARED and not any(held.is_regression for held in test.differences)
-        return differences, ACCEPTED if self._accept_baselines and agrees else None
+        return differences, ACCEPTED if self._accepting_in and agrees else None
 
 
 def _outcome(test: TestRecord, before: TestRecord | None, problems: str) -> tuple[Outcome, str]:

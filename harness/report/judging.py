@@ -11,7 +11,7 @@ from harness.report.record import BaselineState, DifferenceRecord, FindingRecord
 from harness.report.recording import finding_record
 from harness.report.report import Report
 from harness.verify.baseline.differences import compare, differences_text
-from harness.verify.baseline.files import UnreadableBaseline, baseline_path, read_baseline
+from harness.verify.baseline.files import UnreadableBaseline, baseline_of, read_shape
 from harness.verify.baseline.normalising import shape_of
 from harness.verify.baseline.paths import Loosening
 from harness.verify.baseline.settings import BaselineSettings
@@ -86,9 +86,9 @@ def _judge_test(
 def _compare(
     test: TestRecord, captures: Sequence[Capture], recorded_at: Path, baseline: BaselineSettings, root: Path
 ) -> tuple[BaselineState, tuple[DifferenceRecord, ...], str | None]:
-    path = _baseline_path(test, root)
+    path = baseline_of(test.id, root)
     try:
-        expected = read_baseline(path)
+        expected = read_shape(path)
     except UnreadableBaseline as problem:
         return BaselineState.MISSING, (), str(problem)
     if expected is None:
@@ -116,14 +116,9 @@ def _records(verdicts: Sequence[tuple[Capture, Verdict]]) -> tuple[FindingRecord
     )
 
 
-def _baseline_path(test: TestRecord, root: Path) -> Path:
-    module, *names = test.id.split("::")
-    return baseline_path(root / module, names)
-
-
 def _require_some_baseline(record: RunRecord, baseline: BaselineSettings, root: Path) -> None:
     captured = [test for test in record.tests if test.captures]
-    if captured and baseline.enabled and not any(_baseline_path(test, root).exists() for test in captured):
+    if captured and baseline.enabled and not any(baseline_of(test.id, root).exists() for test in captured):
         raise NoBaselines(
             f"none of the report's tests has a baseline below {root.absolute()}; name the checkout with --root, "
             "or leave baselines out with --no-baselines"

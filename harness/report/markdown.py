@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from harness.report.captured import CaptureRecord
 from harness.report.record import DifferenceRecord, FindingRecord, RunRecord, TestRecord
-from harness.report.wording import first_line, headline
+from harness.report.wording import headline, why
+from harness.telemetry.shape import visible
 from harness.verify.baseline.differences import short_text
 
 _LISTED = 50
@@ -38,7 +39,7 @@ def summary_markdown(record: RunRecord) -> str:
 
 def escaped(text: str, limit: int = 300) -> str:
     """Text on one line of Markdown, also in a table, that reads as it is and does nothing."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     line = line if len(line) <= limit else line[: limit - 3] + "..."
     # The zero-width joiner between keeps bare URLs from becoming links.
     return _MEANINGFUL.sub(r"\\\1", line).replace("://", ":\u200d//").replace("www.", "www\u200d.")
@@ -83,7 +84,7 @@ def _failures(tests: Iterable[TestRecord], captures: dict[str, CaptureRecord]) -
         return ""
     rows = [
         f"| {escaped(_title(test, captures))} | {escaped(f'{test.file}:{test.line}')} | "
-        f"{test.outcome} | {escaped(first_line(test.message))} |"
+        f"{test.outcome} | {escaped(why(test), 600)} |"
         for test in bad[:_LISTED]
     ]
     return "\n".join(["### Failed", "", "| scenario | test | | why |", "|---|---|---|---|", *rows, *_more(len(bad))])

@@ -16,7 +16,7 @@ from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, Sample
 from harness.report.details import Seen, read_arrivals, test_details, trace_of
 from harness.report.record import RunRecord, TestRecord
-from harness.report.wording import finding_line, first_line, headline
+from harness.report.wording import headline, why
 
 _SCRIPTS = (
     "elements.js",
@@ -177,5 +177,5 @@ def _row(test: TestRecord, captures: list[CaptureRecord], seen: Seen) -> dict[st
         "allowed": sum(finding.allowed is not None for finding in test.findings),
         "codes": sorted({finding.code for finding in test.findings}),
         "differences": dict(Counter(difference.kind for difference in test.differences)),
-        "why": (first_line(test.message) or next((finding_line(f) for f in test.findings if f.fails), ""))[:300],
+        "why": why(test)[:300],
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.collector.inbox import Arrival
 from harness.collector.ingest import Refusal
 from harness.report.captured import EnvelopeRecord, RefusalRecord
+from harness.report.consistency import require_consistent
 from harness.report.decoding import decoded
 from harness.report.record import SCHEMA, VERSION, RunRecord
 from harness.report.report import Report
@@ -43,6 +44,7 @@ def read_record(directory: Path) -> RunRecord:
         )
     try:
         record: RunRecord = decoded(RunRecord, held)
+        require_consistent(record)
     except (KeyError, TypeError, ValueError) as problem:
         raise UnreadableReport(f"{path} is damaged: {problem!r}; write the report again") from problem
     return record
@@ -101,6 +103,11 @@ def _refusal(held: RefusalRecord, directory: Path) -> Refusal:
 
 
 def _bytes(file: str, directory: Path) -> bytes:
+    # A report may come from anybody, and what it names is copied into the next one.
+    if not (directory / file).resolve().is_relative_to(directory.resolve()):
+        raise UnreadableReport(
+            f"{directory / 'run.json'} names {file!r}, which is not inside the report; do not use it"
+        )
     try:
         return (directory / file).read_bytes()
     except OSError as problem:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.report.record import RunRecord, TestRecord
 from harness.report.wording import finding_line, headline
+from harness.telemetry.shape import visible
 
 
 def record_lines(record: RunRecord) -> Iterator[str]:
@@ -15,6 +16,10 @@ def record_lines(record: RunRecord) -> Iterator[str]:
     Args:
         record: the run.
     """
+    yield from map(visible, _lines(record))
+
+
+def _lines(record: RunRecord) -> Iterator[str]:
     titles = {capture.id: capture.title for capture in record.captures}
     for test in record.tests:
         if test.outcome.is_bad:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from harness.report.record import FindingRecord, RunRecord
+from harness.report.record import FindingRecord, Outcome, RunRecord, TestRecord
+from harness.telemetry.shape import one_line
+
+_REASONS = 3
 
 
 def finding_line(finding: FindingRecord) -> str:
@@ -22,6 +25,17 @@ def first_line(text: str) -> str:
     return marked or next(iter(lines), "").strip()
 
 
+def why(test: TestRecord) -> str:
+    """Why a test is bad, on one line: what it says itself, or the findings and differences that make it so."""
+    if test.own_outcome is not Outcome.PASSED or not test.outcome.is_bad:
+        return first_line(test.message)
+    reasons = [f"[{finding.code}] {finding.message}" for finding in test.findings if finding.fails]
+    reasons += [f"{held.kind} {held.path}" for held in test.differences if held.is_regression]
+    # What was lost or changed is in a list of its own; a heading without it would say nothing.
+    more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+    return "; ".join(one_line(reason, 200) for reason in reasons[:_REASONS]) + more or first_line(test.message)
+
+
 def headline(record: RunRecord) -> str:
     """The verdict in a sentence."""
     if record.failure is not None:
@@ -29,6 +43,8 @@ def headline(record: RunRecord) -> str:
     counted = record.tests_by_outcome
     bad = counted["failed"] + counted["error"]
     total = len(record.tests)
+    if record.reference is not None and record.exit_status not in (0, 1):
+        return f"The run was cut short: pytest ended with exit status {record.exit_status}."
     if record.reference is not None:
         regressed = bad + counted["not run"]
         if regressed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -68,9 +69,10 @@ def write_report(report: Report, directory: Path) -> None:
             (complete / name).write_text(content(), encoding="utf-8", errors="backslashreplace")
         _replace(directory, complete, staging / "previous")
     except OSError as problem:
+        advice = "free some space or " if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
         raise ReportNotWritten(
             f"the report could not be written to {directory}: {problem.strerror or problem}; "
-            "free some space or name another place with --report"
+            f"{advice}name another place with --report"
         ) from problem
     finally:
         if staging is not None:

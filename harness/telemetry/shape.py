@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def mapping(value: object) -> dict[str, Any]:
@@ -57,7 +60,12 @@ def attributes(value: object) -> dict[str, Any]:
     }
 
 
+def visible(value: str) -> str:
+    """Text that cannot act on where it is shown: control characters, and those that turn the direction, are named."""
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
+
 def one_line(value: str, limit: int = 120) -> str:
     """Text for one line of a listing: runs of white space become one space, and what is too long is cut."""
-    line = " ".join(value.split())
+    line = visible(" ".join(value.split()))
     return line if len(line) <= limit else line[: limit - 3] + "..."

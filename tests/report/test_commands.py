@@ -105,6 +105,7 @@ def test_merge_gives_the_verdict_over_all(command: Command, written: Callable[..
         (("merge", "report", "report", "--report", "out"), "give each report once"),
         (("verify", "report", "--no-baselines", "--report", "occupied"), "is not a report and not empty"),
         (("diff", "empty", "report"), "captured nothing"),
+        (("verify", "report", "--no-baselines", "--report", "report"), "is what the result is made of"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.report.comparing import ACCEPTED, KNOWN, NothingToCompare, judge_against
+from harness.report.comparing import ACCEPTED, KNOWN, REMOVED, SKIPPED, NothingToCompare, judge_against
 from harness.report.markdown import summary_markdown
 from harness.report.record import BaselineState, DifferenceRecord, Outcome, RunRecord, TestRecord
 from harness.report.report import Report
 from harness.report.terminal import record_lines
 from harness.run.summary import Coverage, LostTrace
-from tests.report.conftest import MakeRun, finding
+from harness.verify.baseline.files import baseline_of
+from tests.report.conftest import MakeRun, finding, trace_id
+from tests.samples import envelope, error
 
 COMPARED = {"baseline": BaselineState.COMPARED}
 
@@ -60,7 +63,7 @@ def test_what_the_committed_baseline_agrees_with_is_accepted_on_demand(make_run:
         2, message="bang", tests={0: COMPARED, 1: {**COMPARED, "differences": lost, "outcome": Outcome.FAILED}}
     ).report(exit_status=1)
     assert not _diff(reference, changed).passed
-    record = _diff(reference, changed, accept_baselines=True)
+    record = _diff(reference, changed, accepting_in=Path("/nowhere"))
     assert [test.outcome for test in record.tests] == [Outcome.PASSED, Outcome.FAILED]
     assert {held.accepted for held in record.tests[0].differences} == {ACCEPTED}
     assert {held.accepted for held in record.tests[1].differences} == {None}
@@ -70,23 +73,48 @@ def test_what_the_committed_baseline_agrees_with_is_accepted_on_demand(make_run:
 def test_without_a_comparison_no_baseline_accepts_anything(make_run: MakeRun, reference: Report) -> None:
     written = {"baseline": BaselineState.WRITTEN}
     changed = make_run(2, message="bang", tests={0: written, 1: written}).report()
-    assert not _diff(reference, changed, accept_baselines=True).passed
+    assert not _diff(reference, changed, accepting_in=Path("/nowhere")).passed
 
 
-@pytest.mark.parametrize("how", ["gone", "skipped"])
-def test_a_test_that_captures_nothing_any_more_is_a_regression(
-    make_run: MakeRun, reference: Report, how: str
+def test_a_test_that_is_gone_is_a_regression_as_long_as_its_baseline_is_there(
+    make_run: MakeRun, reference: Report, tmp_path: Path
 ) -> None:
-    run = make_run(1)
-    if how == "skipped":
-        before = reference.record.tests[1]
-        run.tests.append(replace(before, outcome=Outcome.SKIPPED, own_outcome=Outcome.SKIPPED, captures=()))
-    record = _diff(reference, run.report())
+    record = _diff(reference, make_run(1).report())
     gone = record.tests[1]
-    assert (gone.id, gone.outcome.is_bad, record.passed) == ("test_pay.py::test_0001", True, False)
+    assert (gone.id, gone.outcome, record.passed) == ("test_pay.py::test_0001", Outcome.NOT_RUN, False)
     assert gone.differences == (DifferenceRecord("lost", "$", "payment GET /debug/1"),)
-    accepted = _diff(reference, run.report(), accept_baselines=True)
+    accepted = _diff(reference, make_run(1).report(), accepting_in=tmp_path)
     assert (accepted.tests[1].outcome, accepted.passed) == (Outcome.SKIPPED, True)
+    assert accepted.tests[1].differences[0].accepted == REMOVED
+    baseline = baseline_of(gone.id, tmp_path)
+    baseline.parent.mkdir(parents=True)
+    baseline.write_text("{}")
+    kept = _diff(reference, make_run(1).report(), accepting_in=tmp_path)
+    assert not kept.passed
+    assert "delete it too" in kept.tests[1].message
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_test_that_is_skipped_now_is_a_regression(make_run: MakeRun, reference: Report, captured: bool) -> None:
+    # A skipped scenario may have been triggered all the same.
+    skipped = {"outcome": Outcome.SKIPPED, "own_outcome": Outcome.SKIPPED, "message": "flaky"}
+    run = make_run(2, tests={1: skipped})
+    report = run.report()
+    if not captured:
+        tests = (report.record.tests[0], replace(report.record.tests[1], captures=()))
+        report = replace(report, record=replace(report.record, tests=tests))
+    record = _diff(reference, report)
+    assert (record.passed, record.tests[1].outcome) == (False, Outcome.FAILED)
+    accepted = _diff(reference, report, accepting_in=Path("/nowhere"))
+    assert (accepted.passed, accepted.tests[1].differences[0].accepted) == (True, SKIPPED)
+    assert _diff(report, report).passed
+
+
+@pytest.mark.parametrize("status", [2, 3, 5])
+def test_a_run_that_was_cut_short_is_no_good_one(make_run: MakeRun, reference: Report, status: int) -> None:
+    record = _diff(reference, make_run(2).report(exit_status=status))
+    assert record.exit_status == status
+    assert "The run was cut short" in "\n".join(record_lines(record))
 
 
 def test_a_new_test_is_news(make_run: MakeRun, reference: Report) -> None:
@@ -147,8 +175,16 @@ def test_the_run_as_a_whole_can_regress(make_run: MakeRun, reference: Report, ch
 
 def test_versions_that_changed_are_named(make_run: MakeRun, reference: Report) -> None:
     report = make_run(2).report()
-    record = _diff(reference, report)
-    assert not any("Versions" in note for note in record.notes)
+    assert not any("Versions" in note for note in _diff(reference, report).notes)
+    sdk = {"name": "sentry.python", "version": "3.0.0"}
+    changed = [
+        replace(held, envelope=envelope(error(trace_id=trace_id(0), sdk=sdk), trace_id=trace_id(0)))
+        if held.number == 1
+        else held
+        for held in report.arrivals
+    ]
+    notes = _diff(reference, replace(report, arrivals=tuple(changed))).notes
+    assert any("payment: sentry.python unknown -> 3.0.0" in note for note in notes)
 
 
 def test_a_reference_without_captures_is_refused(make_run: MakeRun, reference: Report) -> None:

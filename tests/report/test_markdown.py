@@ -46,3 +46,24 @@ def test_hostile_text_does_nothing(make_run: MakeRun) -> None:
     text = summary_markdown(make_run(1, tests={0: {"findings": (allowed,)}}).record())
     assert "\\<img src=x\\> \\[a\\]\\(javascript:b\\) \\@everyone" in text
     assert "https://" not in text
+
+
+def test_why_is_told_by_what_checks_and_baselines_found(make_run: MakeRun) -> None:
+    lost = tuple(DifferenceRecord("lost", f"$.events[{number}]") for number in range(3))
+    failed = {
+        "outcome": Outcome.FAILED,
+        "message": "the test passed, but:",
+        "findings": (finding(),),
+        "differences": lost,
+    }
+    text = summary_markdown(make_run(1, tests={0: failed}).record(exit_status=1))
+    assert "\\[secrets.known\\] a secret leaks; lost $.events\\[0\\]; lost $.events\\[1\\]; and 1 more" in text
+    own = {**failed, "own_outcome": Outcome.FAILED, "message": "E   assert 1 == 2"}
+    assert "assert 1 == 2" in summary_markdown(make_run(1, tests={0: own}).record(exit_status=1))
+
+
+def test_telemetry_cannot_turn_the_direction_of_the_text(make_run: MakeRun) -> None:
+    failed = {"outcome": Outcome.FAILED, "own_outcome": Outcome.FAILED, "message": "E   \u202egib"}
+    text = summary_markdown(make_run(1, tests={0: failed}).record(exit_status=1))
+    assert "\u202e" not in text
+    assert "u202egib" in text

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,3 +108,54 @@ def test_what_is_missing_is_named(make_run: MakeRun, tmp_path: Path) -> None:
     (tmp_path / "envelopes" / "000001.envelope").unlink()
     with pytest.raises(UnreadableReport, match=r"000001\.envelope cannot be read.*copy all of the report"):
         read_report(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../secret", "envelopes/../../secret"])
+@pytest.mark.parametrize("kind", ["envelopes", "refusals"])
+def test_nothing_outside_of_the_report_is_read(make_run: MakeRun, tmp_path: Path, path: str, kind: str) -> None:
+    run = make_run(1)
+    refusal = Refusal(7.0, "POST", "/api/1/envelope/", "", (), b"{", 400, "no envelope", "payment")
+    run.harvest = replace(run.harvest, seen=replace(run.harvest.seen, refusals=(refusal,)))
+    (tmp_path / "secret").write_text("{}\n")
+    write_report(run.report(), tmp_path / "report")
+    held = json.loads((tmp_path / "report" / "run.json").read_text())
+    held[kind][0]["file"] = path
+    (tmp_path / "report" / "run.json").write_text(json.dumps(held))
+    with pytest.raises(UnreadableReport, match="not inside the report"):
+        read_report(tmp_path / "report")
+
+
+def _set(place: str, value: object) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
+        *steps, last = (int(step) if step.isdigit() else step for step in place.split("."))
+        held: Any = record
+        for step in steps:
+            held = held[step]
+        held[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (_set("captures.0.envelopes", [999]), "unknown envelope"),
+        (_set("captures.0.orphans", [-1, 2]), "unknown envelope"),
+        (_set("captures.0.execution", "x"), "unknown execution"),
+        (_set("captures.0.services.payment.log_tail", [99]), "unknown line"),
+        (_set("captures.0.services.payment.instance", 9), "unknown instance"),
+        (_set("envelopes.0.number", 7), "is at position 0"),
+        (_set("envelopes.0.execution", "x"), "unknown execution"),
+        (_set("tests.0.captures", ["f" * 32]), "unknown capture"),
+        (_set("settings", {"checks": {}}), "no 'baseline'"),
+    ],
+)
+def test_a_record_that_refers_to_what_is_not_there_is_damaged(
+    make_run: MakeRun, tmp_path: Path, change: Callable[[dict[str, Any]], None], problem: str
+) -> None:
+    write_report(make_run(1).report(), tmp_path)
+    held = json.loads((tmp_path / "run.json").read_text())
+    change(held)
+    (tmp_path / "run.json").write_text(json.dumps(held))
+    with pytest.raises(UnreadableReport, match=f"is damaged: .*{problem}"):
+        read_record(tmp_path)

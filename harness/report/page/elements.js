@@ -18,9 +18,14 @@ function filled(node, attributes, children) {
     else node.setAttribute(name, value === true ? '' : value);
   }
   for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false) node.append(child);
+    if (child !== null && child !== undefined && child !== false) node.append(typeof child === 'string' ? visible(child) : child);
   }
   return node;
+}
+
+// Characters that turn the direction of what follows are named, so that no telemetry can rewrite the page's own words.
+function visible(text) {
+  return text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (found) => `\\u${found.charCodeAt(0).toString(16)}`);
 }
 
 // A <details> whose content is made when it is opened for the first time.

@@ -23,6 +23,8 @@ Place = tuple[Step, ...]
 _IDENTITY = ("service", "type", "category", "transaction", "filename", "monitor", "kind")
 # Lists of names without an order or repetitions; an entry's place is its name.
 SETS = frozenset({"attributes", "contexts", "headers", "integrations", "measurements"})
+# Absent where Sentry's own default holds: a value of one's own is another one.
+DEFAULTED = frozenset({"fingerprint", "handled", "level", "mechanism", "status"})
 # Absent when they are empty; what they held is told one by one.
 COLLECTIONS = frozenset({"events", "logs", "metrics", "spans", "trace"})
 _MOST_LINES = 40
@@ -172,6 +174,8 @@ class _Comparison:
                 yield from self.of(was, now, (*there, key), (*here, key))
             elif key not in actual:
                 yield from self._lost(expected[key], (*there, key))
+            elif key not in expected and key in DEFAULTED:
+                yield from self.of(None, actual[key], (*there, key), (*here, key))
             elif key not in expected:
                 yield from self._gained(actual[key], (*here, key))
             else:

@@ -12,11 +12,17 @@ DIRECTORY = "baselines"
 VERSIONS = "versions.json"
 _UNSAFE = re.compile(r"[^\w.=,+@\[\]-]")
 
+_OF_A_SHAPE = frozenset({"endpoint", "captures"})
+
 Versions = Mapping[str, Mapping[str, str]]
 
 
 class UnreadableBaseline(ValueError):
     """A baseline is no JSON object; the message says what to do."""
+
+
+class UnwritableBaseline(RuntimeError):
+    """A baseline cannot be written; the message says why."""
 
 
 def baseline_path(module: Path, names: Iterable[str]) -> Path:
@@ -29,8 +35,31 @@ def baseline_path(module: Path, names: Iterable[str]) -> Path:
     return module.parent / DIRECTORY / module.stem / (_UNSAFE.sub("_", ".".join(names)) + ".json")
 
 
+def baseline_of(nodeid: str, root: Path) -> Path:
+    """Where the baseline of a test is.
+
+    Args:
+        nodeid: pytest's id of the test.
+        root: pytest's root directory.
+    """
+    module, *names = nodeid.split("::")
+    return baseline_path(root / module, names)
+
+
+def read_shape(path: Path) -> dict[str, Any] | None:
+    """The committed shape of a test's captures, or None when there is none yet.
+
+    Raises:
+        UnreadableBaseline: it is no shape, for example after a merge conflict.
+    """
+    held = read_baseline(path)
+    if held is not None and held.keys().isdisjoint(_OF_A_SHAPE):
+        raise UnreadableBaseline(f"{path} holds nothing of a capture: {_REMEDY}")
+    return held
+
+
 def read_baseline(path: Path) -> dict[str, Any] | None:
-    """The committed shape, or None when there is none yet.
+    """What a file of baselines holds, or None when there is none yet.
 
     Raises:
         UnreadableBaseline: it is no JSON object, for example after a merge conflict.
@@ -39,6 +68,8 @@ def read_baseline(path: Path) -> dict[str, Any] | None:
         held = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except OSError as problem:
+        raise UnreadableBaseline(f"{path} cannot be read: {problem.strerror}") from problem
     except ValueError as problem:
         raise UnreadableBaseline(f"{path} is no JSON ({problem}): {_REMEDY}") from problem
     if not isinstance(held, dict):
@@ -47,9 +78,16 @@ def read_baseline(path: Path) -> dict[str, Any] | None:
 
 
 def write_baseline(path: Path, shape: Mapping[str, Any]) -> None:
-    """Write a shape as it is committed: sorted, one value a line, so that a pull request shows what changed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(shape, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write a shape as it is committed: sorted, one value a line, so that a pull request shows what changed.
+
+    Raises:
+        UnwritableBaseline: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(shape, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise UnwritableBaseline(f"the baseline {path} cannot be written: {problem.strerror}") from problem
 
 
 def unused_baselines(directories: Iterable[Path], used: Iterable[Path]) -> list[Path]:

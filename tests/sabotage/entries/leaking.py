@@ -28,7 +28,7 @@ LEAKING = (
         patches=(Patch("game-engine", "leaking.in_local_variable"),),
         scenarios=GAME_CRASH,
         witness=Witness.CHECK,
-        finding="secrets.known.the-triggers-bearer-token",
+        finding="secrets.known.the-triggers-token",
     ),
     Sabotage(
         name="secret in a log",
@@ -36,7 +36,7 @@ LEAKING = (
         patches=(Patch("game-engine", "leaking.in_log"),),
         scenarios=GAME_CRASH,
         witness=Witness.CHECK,
-        finding="secrets.known.the-triggers-bearer-token",
+        finding="secrets.known.the-triggers-token",
     ),
     Sabotage(
         name="secret in a span (Python)",
@@ -44,7 +44,7 @@ LEAKING = (
         patches=(Patch("game-engine", "leaking.in_span"),),
         scenarios=GAME_CRASH,
         witness=Witness.CHECK,
-        finding="secrets.known.the-triggers-bearer-token",
+        finding="secrets.known.the-triggers-token",
     ),
     Sabotage(
         name="secret in a span (Node)",
@@ -52,7 +52,7 @@ LEAKING = (
         patches=(Patch("payment", "endpoints.secretInSpan"),),
         scenarios=PAYMENT_CRASH,
         witness=Witness.CHECK,
-        finding="secrets.known.the-triggers-bearer-token",
+        finding="secrets.known.the-triggers-token",
     ),
     Sabotage(
         name="secret in an error's text",

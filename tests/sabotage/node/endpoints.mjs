@@ -1,6 +1,6 @@
 /** Stands in for the registration of the debug endpoints: does something around each of them. */
 import * as Sentry from "@sentry/node";
-import { addDebugEndpoints as addOriginalEndpoints } from "service/src/debug/registry.mjs";
+import { debugEndpoints as originalEndpoints } from "service/src/debug/registry.mjs";
 import { chosen } from "./chosen.mjs";
 
 export * from "service/src/debug/registry.mjs";
@@ -93,9 +93,9 @@ const around = chosen({
   }),
 });
 
-export function addDebugEndpoints(app, endpoints) {
-  addOriginalEndpoints(
-    app,
+export function debugEndpoints(endpoints, guard) {
+  return originalEndpoints(
     endpoints.map((endpoint) => ({ ...endpoint, run: around(endpoint.run) })),
+    guard,
   );
 }

@@ -126,6 +126,12 @@ def test_what_is_loosened_is_named_so_in_the_file() -> None:
     assert written == event(tags="<loosened>")
 
 
+@pytest.mark.parametrize("key", ["fingerprint", "level", "status", "handled", "mechanism"])
+def test_a_value_where_a_default_held_is_a_change(key: str) -> None:
+    (found,) = compare({"events": [{"type": "E"}]}, {"events": [{"type": "E", key: "own"}]})
+    assert (found.kind, found.path, found.actual) == ("changed", f"$.events[0].{key}", "own")
+
+
 def test_words_tell_both_values() -> None:
     (difference,) = compare(SHAPE, event(level="warning"))
     assert difference.words == 'changed  $.events[0].level: it was "error", it is "warning"'

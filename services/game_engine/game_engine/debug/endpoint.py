@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import sentry_sdk
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches, Rule
-from tornado.web import stream_request_body
+from tornado.web import OutputTransform, stream_request_body
 
 from game_engine import GAME, SERVICE
 from game_engine.handlers import Engine, JsonHandler
@@ -58,6 +58,12 @@ class GuardedHandler(JsonHandler):
     def data_received(self, chunk: bytes) -> None:
         """Drop the body: no debug endpoint of this service has any use for it."""
 
+    async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
+        await super()._execute(transforms, *args, **kwargs)
+        if not self._finished:
+            # Tornado leaves this out for a caller that goes away before its body has come.
+            self.on_finish()
+
     def answer(self, body: dict[str, Any], status: int = HTTPStatus.OK) -> None:
         """Finish with a JSON body and the headers of the ruling."""
         if self.trigger is not None:
@@ -71,7 +77,7 @@ class GuardedHandler(JsonHandler):
         if self.trigger is not None:
             if self.trigger.ruling.refusal is None:
                 self.guard.leave(self.target)
-            record(self.trigger, self.get_status())
+            record(self.trigger, self.get_status() if self._finished else 0)
 
 
 class DebugHandler(GuardedHandler):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.errors import ConfigurationError
 
 from observability.guard.decision import DebugGuard
 from observability.guard.flags import DebugFlags
@@ -44,7 +45,10 @@ def open_guard(service: str) -> DebugGuard | None:
         tokens = TokenCheck(Path(keys))
     except ValueError as problem:
         raise BadSetting(f"DEBUG_KEYS_FILE must be a JWKS with public keys: {problem}") from problem
-    limit = RateLimit(service, rate, redis_url)
+    try:
+        limit = RateLimit(service, rate, redis_url)
+    except (ValueError, ConfigurationError):
+        raise _no_redis_url() from None
     return DebugGuard(DebugFlags(Path(flags)), tokens, limit, Concurrency(most_at_once))
 
 
@@ -61,6 +65,10 @@ def _read_rate() -> RateLimitItem:
 def _read_redis_url() -> str | None:
     text = os.environ.get("DEBUG_LIMITS_URL", "").strip()
     if text and not text.startswith(("redis://", "rediss://")):
-        # Not repeated: it may contain a password.
-        raise BadSetting("DEBUG_LIMITS_URL must be the URL of a Redis such as redis://127.0.0.1:6379/0")
+        raise _no_redis_url()
     return text or None
+
+
+def _no_redis_url() -> BadSetting:
+    # The URL is not repeated: it may contain a password.
+    return BadSetting("DEBUG_LIMITS_URL must be the URL of a Redis such as redis://127.0.0.1:6379/0")
