@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -215,11 +216,11 @@ class TestAccess:
         [
             ({"exp": 1}, "This token expired at"),
             ({"aud": "something-else"}, "gateway refuses this access token; it wants another one. (HTTP 401)"),
-            ({"scope": "debug:load"}, "gateway asks for the scope debug:read. (HTTP 403)"),
+            ({"scopes": ("debug:load",)}, "gateway asks for the scope debug:read. (HTTP 403)"),
         ],
     )
     def test_a_token_that_opens_nothing_is_said(
-        self, guarded: Visit, access: DebugAccess, claims: dict[str, object], words: str
+        self, guarded: Visit, access: DebugAccess, claims: dict[str, Any], words: str
     ) -> None:
         guarded.give_token(access.token(**claims))
         expect(guarded.page.locator("#token-said")).to_contain_text(words)
@@ -239,7 +240,8 @@ class TestAccess:
     def test_what_is_switched_off_is_said(self, guarded: Visit, access: DebugAccess) -> None:
         access.switch(debug=False)
         guarded.give_token(access.token())
-        expect(guarded.page.locator("#token-said")).to_have_text("gateway has this switched off, or never had it. (HTTP 404)")
+        words = "gateway has this switched off, or never had it. (HTTP 404)"
+        expect(guarded.page.locator("#token-said")).to_have_text(words)
 
     def test_a_panel_that_is_switched_on_again_comes_back_with_all_services(
         self, guarded: Visit, access: DebugAccess
