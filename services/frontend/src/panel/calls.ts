@@ -27,7 +27,7 @@ export function refusals(access: Access, service: string, endpoints: readonly En
     return { name, label, about, announced: String(status), run: () => call(name, status, ask, why) };
   };
   const triggers = [
-    refusal("without-token", 401, "Nobody in particular is not told what there is", (span) =>
+    refusal("without-token", 401, "Whoever shows no token is not told what there is", (span) =>
       access.gateway.ask(manifest, {}, span),
     ),
     refusal("wrong-token", 401, "A token that nobody has signed opens nothing", (span) =>

@@ -92,7 +92,7 @@ export function showFacts({ dsn, release, environment, gatewayUrl }: Configurati
     Environment: environment ?? "not set",
     Traces: percent(TRACES_SAMPLE_RATE),
     Replay: `${percent(REPLAYED_SESSIONS.onError)} of sessions with an error, ${percent(REPLAYED_SESSIONS.always)} of the others`,
-    "In a replay": "all text and inputs masked, the card field left out",
+    "In a replay": "all text and inputs masked, the fields for card and token left out",
     "Never sent": "headers, cookies, bodies, query parameters",
   };
   part("facts", HTMLDListElement).replaceChildren(

@@ -15,7 +15,7 @@ export function openTokenForm(access: Access, tryIt: () => Promise<string | unde
   const said = part("token-said", HTMLOutputElement);
   const describe = (words: string) => state.replaceChildren(words);
   box.open = !access.isSigned;
-  describe(access.isSigned ? "signed by this page's own server" : "none given");
+  describe(access.isSigned ? "a token that this page's own server signs" : "no token given");
   part("token-form", HTMLFormElement).addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
@@ -31,6 +31,6 @@ export function openTokenForm(access: Access, tryIt: () => Promise<string | unde
     const problem = await tryIt();
     field.toggleAttribute("aria-invalid", problem !== undefined);
     said.value = problem ?? "This token opens the panel.";
-    describe("typed in, kept until the page is left");
+    describe("a token typed in, kept until the page is left");
   });
 }
