@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +25,7 @@ CARDS = ("4242424242424242", "5555555555554444")
 SERVICES = ("gateway", "game-engine", "analytics", "payment")
 # With the exit code of those that end their process.
 AFTER_THE_ANSWER = {"payment GET /debug/uncaught-exception": 1, "payment GET /debug/promise-rejection": None}
+REFUSALS = {"without-token": 401, "wrong-token": 401, "unknown-endpoint": 404, "malformed-user": 400}
 ERRORS = [
     ("uncaught-error", "RangeError", r"payline 4 of round rnd_\w+ does not exist", "onerror", False),
     ("unhandled-rejection", "Error", r"jackpot jkp_\w+ has no amount", "onunhandledrejection", False),
@@ -67,15 +67,6 @@ def no_card_in(capture: Capture) -> None:
         for item in envelope.items:
             digits = item.payload.replace(b" ", b"").replace(b"-", b"")
             assert not [card for card in CARDS if card.encode() in digits], item.type
-
-
-def open_panel(browser: Browser, fleet: RunningFleet, *, isolated: str | Sequence[str] = ()) -> Page:
-    """The page with all the buttons that a token opens."""
-    page = browser.open(FRONTEND, isolated=isolated)
-    page.playwright.get_by_label("Access token").fill(fleet.token())
-    page.playwright.get_by_role("button", name="Open the panel", exact=True).click()
-    expect(page.playwright.locator("#safety-groups h3")).to_have_count(len(SERVICES), timeout=PATIENCE_MS)
-    return page
 
 
 def provoke(page: Page, scenario: str) -> Capture:
@@ -190,7 +181,7 @@ def buttons(fleet: RunningFleet, service: str) -> dict[str, int]:
 @loosen("$.captures", reason=SEEN_BEFORE)
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_button_is_one_trace_through_the_gateway(browser: Browser, fleet: RunningFleet, service: str) -> None:
-    page = open_panel(browser, fleet)
+    page = browser.open(FRONTEND)
     expected = buttons(fleet, service)
     shown = page.playwright.get_by_role("button").evaluate_all("all => all.map((one) => one.ariaLabel)")
     assert {name for name in shown if name and name.startswith(f"{service} ")} == set(expected)
@@ -208,18 +199,16 @@ def test_every_button_is_one_trace_through_the_gateway(browser: Browser, fleet: 
 
 @allow("response-consistent.error-on-success", reason="the point of these endpoints: they fail after they answered")
 @pytest.mark.parametrize(("name", "exit_code"), AFTER_THE_ANSWER.items())
-def test_a_failure_after_the_answer_is_seen_from_the_page(
-    browser: Browser, fleet: RunningFleet, name: str, exit_code: int | None
-) -> None:
-    page = open_panel(browser, fleet, isolated="payment")
+def test_a_failure_after_the_answer_is_seen_from_the_page(browser: Browser, name: str, exit_code: int | None) -> None:
+    page = browser.open(FRONTEND, isolated="payment")
     capture = page.press(name, status=202, exit_code=exit_code)
     error = capture.error(service="payment")
     assert error.level == ("error" if exit_code is None else "fatal")
     assert capture.trace.path_to(error) == [FRONTEND, "gateway", "payment"]
 
 
-def test_the_panel_shows_what_happened(browser: Browser, fleet: RunningFleet) -> None:
-    page = open_panel(browser, fleet)
+def test_the_panel_shows_what_happened(browser: Browser) -> None:
+    page = browser.open(FRONTEND)
     capture = page.press("payment GET /debug/crash", status=500)
     entry = page.playwright.locator("#log > li").first
     assert "HTTP 500" in entry.inner_text()
@@ -228,10 +217,8 @@ def test_the_panel_shows_what_happened(browser: Browser, fleet: RunningFleet) ->
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(("kind", "status"), [("unknown-endpoint", 404), ("malformed-user", 400)])
-def test_a_refused_request_is_no_event(
-    browser: Browser, fleet: RunningFleet, service: str, kind: str, status: int
-) -> None:
-    capture = open_panel(browser, fleet).press(f"safety {service} {kind}", status=status)
+@pytest.mark.parametrize(("kind", "status"), REFUSALS.items())
+def test_a_refused_request_is_no_event(browser: Browser, service: str, kind: str, status: int) -> None:
+    capture = browser.open(FRONTEND).press(f"safety {service} {kind}", status=status)
     capture.no_error()
     capture.no_message()

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
-from harness.run.authenticating import Authenticator
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import Telemetry, read_telemetry
 from harness.telemetry.trace import build_trace
@@ -49,15 +48,18 @@ class Visit:
         self.page.goto(url)
         expect(self.page.locator("html")).to_have_attribute("data-ready", "true", timeout=SECONDS * 1000)
 
-    def open_panel(self, token: str) -> None:
-        """Give the panel a token, and wait until it shows what every service can do, or why that is not known."""
-        self.page.get_by_label("Access token").fill(token)
-        self.button("Open the panel").click()
-        expect(self.page.locator("#safety-groups .waiting")).to_have_count(0, timeout=SECONDS * 1000)
-
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.complaints.append(text)
+
+    def give_token(self, token: str) -> None:
+        """Type an access token in, and wait until the page says what came of it."""
+        field = self.page.get_by_label("Access token")
+        if not field.is_visible():
+            self.page.get_by_text("Access:").click()
+        field.fill(token)
+        self.button("Open the panel").click()
+        expect(self.page.locator("#token-said")).to_have_text(re.compile(r"^(?!Asking).+"), timeout=SECONDS * 1000)
 
     def button(self, name: str) -> Locator:
         """The button of this accessible name."""
@@ -88,14 +90,9 @@ class Casino:
     def __init__(self, directory: Path) -> None:
         self.collector = Collector()
         spec = load_fleet_spec(ROOT / "harness.toml")
-        self._authenticator = Authenticator(spec.access)
         self.fleet = Fleet(
             spec, dsn_for=lambda name: str(self.collector.register(name)), directory=directory / "logs"
         )
-
-    def token(self) -> str:
-        """What opens the debug endpoints."""
-        return self._authenticator.token({})
 
     @property
     def url(self) -> str:
@@ -125,10 +122,14 @@ class Casino:
 
     def sent_by_page(self) -> list[bytes]:
         """Every item that pages have sent, replay recordings unpacked."""
+        return self.sent(by="frontend")
+
+    def sent(self, by: str | None = None) -> list[bytes]:
+        """Every item that has been sent, by one service or by all of them."""
         arrivals = [
             arrival
             for arrival in self.collector.inbox.arrivals()
-            if self.collector.service_of(arrival.project_id) == "frontend"
+            if by is None or self.collector.service_of(arrival.project_id) == by
         ]
         items = [item for arrival in arrivals if arrival.envelope is not None for item in arrival.envelope.items]
         return [unpacked(item.type, item.payload) for item in items]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -44,15 +45,38 @@ def chromium() -> Iterator[Browser]:
 def visit(casino: Casino, chromium: Browser) -> Iterator[Visit]:
     visit = new_visit(chromium)
     visit.open(casino.url)
-    visit.open_panel(casino.token())
     yield visit
     visit.page.context.close()
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> DebugAccess:
+    return DebugAccess(tmp_path)
+
+
+@pytest.fixture
+def guarded(
+    chromium: Browser, start_service: StartService, serve_page: ServePage, access: DebugAccess
+) -> Iterator[Visit]:
+    """A page whose server signs nothing, before a gateway that lets in what `access` says."""
+    gateway = start_service("gateway", **{**access.environment, "DEBUG_RATE_LIMIT": "3/minute"})
+    visit = new_visit(chromium)
+    visit.open(address_of(serve_page(GATEWAY_URL=f"http://127.0.0.1:{gateway.port}")))
+    yield visit
+    visit.page.context.close()
+
+
+def signed_token(casino: Casino) -> str:
+    """A token as the page's server gives it to its page."""
+    answer = requests.post(f"{casino.url}/debug-token", headers={"Origin": casino.url}, timeout=10)
+    token: str = answer.json()["token"]
+    return token
 
 
 class TestPanel:
     def test_every_endpoint_of_every_manifest_has_a_button_in_its_section(self, casino: Casino, visit: Visit) -> None:
         gateway = f"http://127.0.0.1:{casino.fleet.instances['gateway'].port}"
-        headers = {"Authorization": f"Bearer {casino.token()}"}
+        headers = {"Authorization": f"Bearer {signed_token(casino)}"}
         own = requests.get(f"{gateway}/debug", headers=headers, timeout=10).json()
         services = {"gateway": own["endpoints"]} | {
             name: requests.get(f"{gateway}/api/v1/{name}/debug", headers=headers, timeout=10).json()["endpoints"]
@@ -124,6 +148,8 @@ class TestPanel:
     @pytest.mark.parametrize("service", ["gateway", "game-engine", "analytics", "payment"])
     def test_a_refusal_is_answered_and_no_error(self, casino: Casino, visit: Visit, service: str) -> None:
         traces = {
+            visit.press(f"safety {service} without-token"): "HTTP 401",
+            visit.press(f"safety {service} wrong-token"): "HTTP 401",
             visit.press(f"safety {service} unknown-endpoint"): "HTTP 404",
             visit.press(f"safety {service} malformed-user"): "HTTP 400",
         }
@@ -133,15 +159,13 @@ class TestPanel:
             assert casino.telemetry(trace_id).events == ()
 
     def test_services_that_do_not_answer_are_said_in_words(
-        self, chromium: Browser, start_service: StartService, serve_page: ServePage, tmp_path: Path
+        self, chromium: Browser, start_service: StartService, serve_page: ServePage, access: DebugAccess
     ) -> None:
-        access = DebugAccess(tmp_path)
         gone = dict.fromkeys(("GAME_ENGINE_URL", "ANALYTICS_URL", "PAYMENT_URL"), NOBODY)
         gateway = start_service("gateway", **gone, **access.environment)
-        url = address_of(serve_page(GATEWAY_URL=f"http://127.0.0.1:{gateway.port}"))
         visit = new_visit(chromium)
-        visit.open(url)
-        visit.open_panel(access.token())
+        visit.open(address_of(serve_page(GATEWAY_URL=f"http://127.0.0.1:{gateway.port}")))
+        visit.give_token(access.token())
         crashes = visit.page.get_by_role("region", name="Service crashes")
         expect(crashes).to_contain_text("payment does not answer: payment is not available.")
         expect(crashes.get_by_role("button", name="gateway GET /debug/crash")).to_be_visible()
@@ -153,7 +177,6 @@ class TestPanel:
     def test_a_gateway_that_is_not_there_is_said_too(self, chromium: Browser, serve_page: ServePage) -> None:
         visit = new_visit(chromium)
         visit.open(address_of(serve_page(GATEWAY_URL=NOBODY)))
-        visit.open_panel("any")
         words = f"gateway does not answer: the gateway at {NOBODY} cannot be reached."
         expect(visit.page.get_by_role("region", name="Service crashes")).to_contain_text(words)
         visit.press("frontend console-error")
@@ -168,6 +191,94 @@ class TestPanel:
         visit.press("frontend uncaught-error")
         assert "reported, but Sentry did not take it" in visit.outcome()
         visit.page.context.close()
+
+
+class TestAccess:
+    def test_without_a_token_every_section_says_that_it_is_locked(self, guarded: Visit) -> None:
+        for title in (*SECTIONS.values(), "Production safety"):
+            section = guarded.page.get_by_role("region", name=title)
+            expect(section).to_contain_text("gateway wants an access token. (HTTP 401)")
+        expect(guarded.page.get_by_label("Access token")).to_be_visible()
+
+    def test_a_token_opens_the_panel_and_is_not_kept(self, guarded: Visit, access: DebugAccess) -> None:
+        guarded.give_token(access.token())
+        expect(guarded.page.locator("#token-said")).to_have_text("This token opens the panel.")
+        expect(guarded.page.get_by_label("Access token")).to_have_value("")
+        guarded.press("gateway GET /debug/crash")
+        assert "HTTP 500" in guarded.outcome()
+        kept = "JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])"
+        assert access.token()[:20] not in guarded.page.evaluate(kept)
+        guarded.page.reload()
+        expect(guarded.page.locator("#crashes")).to_contain_text("gateway wants an access token.")
+
+    @pytest.mark.parametrize(
+        ("claims", "words"),
+        [
+            ({"exp": 1}, "This token expired at"),
+            ({"aud": "something-else"}, "gateway refuses this access token; it wants another one. (HTTP 401)"),
+            ({"scopes": ("debug:load",)}, "gateway asks for the scope debug:read. (HTTP 403)"),
+        ],
+    )
+    def test_a_token_that_opens_nothing_is_said(
+        self, guarded: Visit, access: DebugAccess, claims: dict[str, Any], words: str
+    ) -> None:
+        guarded.give_token(access.token(**claims))
+        expect(guarded.page.locator("#token-said")).to_contain_text(words)
+
+    def test_what_a_token_may_not_do_is_said_at_the_button(self, guarded: Visit, access: DebugAccess) -> None:
+        guarded.give_token(access.token(("debug:read",)))
+        guarded.press("gateway GET /debug/crash")
+        assert "HTTP 403: This access token is not allowed" in guarded.outcome()
+        assert "scope debug:crash" in guarded.outcome()
+
+    def test_too_many_requests_are_said_with_the_time_to_wait(self, guarded: Visit, access: DebugAccess) -> None:
+        guarded.give_token(access.token())
+        for _ in range(4):
+            guarded.press("gateway GET /debug/crash")
+        assert re.search(r"HTTP 429: Too many requests for gateway; try again in \d+ seconds?\.", guarded.outcome())
+
+    def test_what_is_switched_off_is_said(self, guarded: Visit, access: DebugAccess) -> None:
+        access.switch(debug=False)
+        guarded.give_token(access.token())
+        words = "gateway has this switched off, or never had it. (HTTP 404)"
+        expect(guarded.page.locator("#token-said")).to_have_text(words)
+
+    def test_a_panel_that_is_switched_on_again_comes_back_with_all_services(
+        self, guarded: Visit, access: DebugAccess
+    ) -> None:
+        access.switch(debug=False)
+        guarded.give_token(access.token())
+        crashes = guarded.page.get_by_role("region", name="Service crashes")
+        expect(crashes).to_contain_text("switched off")
+        access.switch()
+        crashes.get_by_role("button", name="Ask gateway again").click()
+        expect(crashes.get_by_role("button", name="gateway GET /debug/crash")).to_be_visible()
+        expect(crashes).to_contain_text("payment does not answer")
+
+    def test_no_token_ever_reaches_sentry(self, casino: Casino, visit: Visit) -> None:
+        sent_along: list[str] = []
+        visit.page.on("request", lambda request: sent_along.append(request.headers.get("authorization", "")))
+        visit.press("payment GET /debug/crash")
+        typed = signed_token(casino)
+        visit.page.get_by_text("Access:").click()
+        visit.page.get_by_label("Access token").press_sequentially(typed[:50])
+        visit.press("frontend replay")
+        visit.give_token(typed)
+        visit.press("game-engine GET /debug/crash")
+        visit.press("safety analytics wrong-token")
+        trace_id = visit.press("frontend uncaught-error")
+        assert casino.path_to_error(visit, trace_id, "frontend") == ["frontend"]
+        visit.page.evaluate(FLUSH)
+        casino.fleet.flush()
+        tokens = {header.removeprefix("Bearer ") for header in sent_along if header}
+        assert typed in tokens
+        assert len(tokens) == 3, "the signed one, the typed one and the forged one"
+        sent = casino.sent()
+        assert any(b"replay_event" in item for item in sent)
+        for token in tokens:
+            for piece in token.split(".")[1:]:
+                leaks = [item for item in sent if piece[:24].encode() in item]
+                assert not leaks, leaks[0][:500]
 
 
 class TestFailures:
@@ -308,7 +419,6 @@ class TestLook:
     def test_it_fits_a_phone(self, casino: Casino, chromium: Browser) -> None:
         visit = new_visit(chromium, viewport=PHONE)
         visit.open(casino.url)
-        visit.open_panel(casino.token())
         visit.press("payment GET /debug/crash")
         assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         visit.page.context.close()

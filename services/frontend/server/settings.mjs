@@ -18,6 +18,8 @@ export class BadSetting extends Error {
  * @property {string | null} dsn where the page sends its telemetry; null: nowhere (SENTRY_DSN)
  * @property {string | null} release (SENTRY_RELEASE)
  * @property {string | null} environment (SENTRY_ENVIRONMENT)
+ * @property {string | null} signingKeyFile private key for the panel's tokens, for development only; null: it gets none
+ *   (DEBUG_SIGNING_KEY_FILE)
  */
 
 /**
@@ -39,6 +41,7 @@ export function readSettings(environment) {
     dsn,
     release: textOf(environment, "SENTRY_RELEASE"),
     environment: textOf(environment, "SENTRY_ENVIRONMENT"),
+    signingKeyFile: textOf(environment, "DEBUG_SIGNING_KEY_FILE"),
   };
 }
 

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import sirv from "sirv";
 import { BadSetting } from "./settings.mjs";
+import { isFromOwnPage, isLoopback, openSigning } from "./signing.mjs";
 
 const BUILT = fileURLToPath(new URL("../dist/", import.meta.url));
 
@@ -13,12 +14,13 @@ const BUILT = fileURLToPath(new URL("../dist/", import.meta.url));
  * @param {import("./settings.mjs").Settings} settings
  * @param {string} [directory] with the built page
  * @returns {import("node:http").RequestListener}
- * @throws {BadSetting} the page has not been built
+ * @throws {BadSetting} the page has not been built, or tokens cannot or must not be signed
  */
 export function openSite(settings, directory = BUILT) {
   if (!existsSync(`${directory}/index.html`)) {
     throw new BadSetting(`the page is not built, ${directory} has no index.html; run "npm run build"`);
   }
+  const sign = signingFor(settings);
   const headers = Object.entries(headersFor(settings));
   const files = sirv(directory, { etag: true });
   const configuration = {
@@ -26,11 +28,14 @@ export function openSite(settings, directory = BUILT) {
     release: settings.release,
     environment: settings.environment,
     gatewayUrl: settings.gatewayUrl,
+    signsTokens: sign !== null,
   };
   return (request, response) => {
     for (const [name, value] of headers) response.setHeader(name, value);
     const path = request.url?.split("?", 1)[0];
-    if (request.method !== "GET" && request.method !== "HEAD") {
+    if (sign !== null && path === "/debug-token" && request.method === "POST") {
+      answerWithToken(request, response, sign);
+    } else if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       answerJson(response, 405, { error: `there is no ${request.method} here` });
     } else if (path === "/health") {
@@ -44,6 +49,31 @@ export function openSite(settings, directory = BUILT) {
       files(request, response, () => answerJson(response, 404, { error: `nothing is at ${path}` }));
     }
   };
+}
+
+/**
+ * @param {import("./settings.mjs").Settings} settings
+ * @returns {(() => Promise<import("./signing.mjs").SignedToken>) | null} null: nobody gets a token here
+ * @throws {BadSetting}
+ */
+function signingFor({ signingKeyFile, host }) {
+  if (signingKeyFile === null) return null;
+  if (!isLoopback(host)) {
+    throw new BadSetting(
+      `DEBUG_SIGNING_KEY_FILE gives tokens to whoever opens the page, so HOST must be 127.0.0.1 or localhost, not "${host}"`,
+    );
+  }
+  return openSigning(signingKeyFile);
+}
+
+/**
+ * @param {import("node:http").IncomingMessage} request
+ * @param {import("node:http").ServerResponse} response
+ * @param {() => Promise<import("./signing.mjs").SignedToken>} sign
+ */
+async function answerWithToken(request, response, sign) {
+  if (isFromOwnPage(request)) answerJson(response, 200, await sign());
+  else answerJson(response, 403, { error: "tokens are for this page alone, opened at 127.0.0.1 or localhost" });
 }
 
 /**

@@ -7,6 +7,8 @@ export interface Configuration {
   environment: string | null;
   /** Base URL of the gateway, without a trailing slash. */
   gatewayUrl: string;
+  /** Whether the page's server signs tokens for the debug panel. */
+  signsTokens: boolean;
 }
 
 /**

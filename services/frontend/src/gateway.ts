@@ -11,6 +11,8 @@ export interface Answer {
   body: unknown;
   /** The event that the service has reported, if it says so. */
   eventId: string | null;
+  /** How many seconds to wait before the next request, if the service says so. */
+  retryAfter: number | null;
 }
 
 export interface Request {
@@ -31,21 +33,7 @@ export function pathOf(service: string, path: string): string {
 
 /** The gateway, as this page reaches it. */
 export class Gateway {
-  /** What opens the debug endpoints. It stays in memory: nothing else of this page, and no replay, ever has it. */
-  #token = "";
-
   constructor(readonly url: string) {}
-
-  /** Use this token for debug endpoints from now on. */
-  useToken(token: string): void {
-    this.#token = token;
-  }
-
-  /** As `ask`, for a debug endpoint. */
-  askDebug(path: string, request: Request = {}, span?: Span): Promise<Answer> {
-    const headers = { ...request.headers, Authorization: `Bearer ${this.#token}` };
-    return this.ask(path, { ...request, headers }, span);
-  }
 
   /**
    * Send a request and read its answer.
@@ -66,7 +54,12 @@ export class Gateway {
     try {
       const answer = await (span === undefined ? send() : inside(span, send));
       const text = await answer.text();
-      return { status: answer.status, body: decoded(text), eventId: answer.headers.get("X-Sentry-Event-Id") };
+      return {
+        status: answer.status,
+        body: decoded(text),
+        eventId: answer.headers.get("X-Sentry-Event-Id"),
+        retryAfter: Number(answer.headers.get("Retry-After")) || null,
+      };
     } catch (problem) {
       const late = problem instanceof DOMException && problem.name === "TimeoutError";
       throw new NoAnswer(
@@ -78,7 +71,7 @@ export class Gateway {
 }
 
 /** The words of an error answer, or its status in words. */
-export function explain({ status, body }: Answer): string {
+export function explain({ status, body }: Pick<Answer, "status" | "body">): string {
   const words = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
   return typeof words === "string" ? words : `status ${status}`;
 }

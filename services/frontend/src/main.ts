@@ -4,9 +4,10 @@ import { loadConfiguration } from "./configuration";
 import { part } from "./elements";
 import { Gateway } from "./gateway";
 import { startInstrumentation } from "./instrumentation";
-import { openAccess } from "./panel/access";
+import { Access } from "./panel/access";
 import { failures } from "./panel/failures";
 import { Panel, showFacts } from "./panel/sections";
+import { openTokenForm } from "./panel/token-form";
 import { currentPlayer } from "./player";
 import { openMachine } from "./slot/machine";
 import { openPayIn } from "./slot/pay-in";
@@ -25,12 +26,13 @@ try {
   openMachine(gateway, wallet, reels);
   openPayIn(wallet);
   showFacts(configuration);
-  const panel = new Panel(gateway, failures(reels, part("card", HTMLInputElement)));
+  const access = new Access(gateway, configuration.signsTokens);
+  const panel = new Panel(access, failures(reels, part("card", HTMLInputElement)));
   const balance = wallet.load().catch((problem: Error) => {
     part("result", HTMLOutputElement).value = `The balance is not known: ${problem.message}.`;
   });
-  await balance;
-  openAccess(gateway, panel);
+  openTokenForm(access, () => panel.load());
+  await Promise.all([panel.load(), balance]);
 } catch (problem) {
   part("result", HTMLOutputElement).value = `The page could not start: ${String(problem)}. Reload it.`;
   throw problem;

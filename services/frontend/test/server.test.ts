@@ -33,6 +33,7 @@ test("the configuration is that of the environment", async () => {
     release: "frontend@7",
     environment: "staging",
     gatewayUrl: "https://gateway.example",
+    signsTokens: false,
   });
 });
 

@@ -1,11 +1,11 @@
 /** The sections of the panel, made of what the services say that they can do. */
 import type { Configuration } from "../configuration";
 import { element, part } from "../elements";
-import type { Gateway } from "../gateway";
 import { REPLAYED_SESSIONS, TRACES_SAMPLE_RATE } from "../instrumentation";
+import type { Access } from "./access";
 import { endpointTrigger, refusals } from "./calls";
 import { TriggerLog } from "./log";
-import { loadService, type Endpoint, type Service } from "./manifest";
+import { loadService, loadServices, type Endpoint, type Service } from "./manifest";
 import { failureTrigger, type Failure } from "./provoking";
 import { triggerButton, type Trigger } from "./trigger";
 
@@ -15,26 +15,37 @@ const SECTIONS = { crash: "crashes", load: "load", specific: "specific" };
 /** The sections, and the log of what they trigger. */
 export class Panel {
   readonly #log = new TriggerLog();
-  readonly #gateway: Gateway;
+  readonly #access: Access;
   #services: Service[] = [];
 
-  constructor(gateway: Gateway, failures: readonly Failure[]) {
-    this.#gateway = gateway;
+  constructor(access: Access, failures: readonly Failure[]) {
+    this.#access = access;
     const triggers = failures.map(failureTrigger);
     part("frontend-groups", HTMLElement).replaceChildren(this.#list(triggers));
   }
 
-  /** Show the services' endpoints, or why they are not known. */
-  show(services: Service[]): void {
+  /**
+   * Ask all services, and show their endpoints, or why they are not known.
+   *
+   * @returns what keeps the gateway, and so all of them, from being known
+   */
+  async load(): Promise<string | undefined> {
+    const services = await loadServices(this.#access);
+    this.#show(services);
+    const [gateway] = services;
+    return gateway !== undefined && "problem" in gateway ? gateway.problem : undefined;
+  }
+
+  #show(services: Service[]): void {
     this.#services = services;
     for (const [group, section] of Object.entries(SECTIONS)) {
       this.#fill(section, services, (name, endpoints) =>
         endpoints
           .filter((endpoint) => sectionOf(endpoint) === group)
-          .map((endpoint) => endpointTrigger(this.#gateway, name, endpoint)),
+          .map((endpoint) => endpointTrigger(this.#access, name, endpoint)),
       );
     }
-    this.#fill("safety", services, (name, endpoints) => refusals(this.#gateway, name, endpoints));
+    this.#fill("safety", services, (name, endpoints) => refusals(this.#access, name, endpoints));
   }
 
   #fill(section: string, services: Service[], triggers: (name: string, endpoints: readonly Endpoint[]) => Trigger[]): void {
@@ -54,11 +65,12 @@ export class Panel {
     const again = element("button", { type: "button", class: "again" }, `Ask ${name} again`);
     again.addEventListener("click", async () => {
       again.disabled = true;
-      const service = await loadService(this.#gateway, name);
-      this.show(this.#services.map((known) => (known.name === name ? service : known)));
+      // Only the gateway knows which services there are.
+      if (name === "gateway") return void (await this.load());
+      const service = await loadService(this.#access, name);
+      this.#show(this.#services.map((known) => (known.name === name ? service : known)));
     });
-    const words = `${name} does not answer: ${problem}. What it can do is not known.`;
-    return group(name, element("p", { class: "missing", role: "status" }, words, " ", again));
+    return group(name, element("p", { class: "missing", role: "status" }, problem, " ", again));
   }
 }
 
@@ -80,7 +92,7 @@ export function showFacts({ dsn, release, environment, gatewayUrl }: Configurati
     Environment: environment ?? "not set",
     Traces: percent(TRACES_SAMPLE_RATE),
     Replay: `${percent(REPLAYED_SESSIONS.onError)} of sessions with an error, ${percent(REPLAYED_SESSIONS.always)} of the others`,
-    "In a replay": "all text and inputs masked, the card field left out",
+    "In a replay": "all text and inputs masked, the fields for card and token left out",
     "Never sent": "headers, cookies, bodies, query parameters",
   };
   part("facts", HTMLDListElement).replaceChildren(
