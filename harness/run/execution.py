@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
 from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet
@@ -23,14 +21,15 @@ from harness.run.gathering import Gathering, entry_of
 from harness.run.harvest import Harvest
 from harness.run.instances import Isolated, IsolatedInstances, ServiceAddress, addresses
 from harness.run.looking import Lookout
-from harness.run.manifest import Endpoints, fetch_manifest
+from harness.run.manifest import fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
 from harness.run.observing import Moment, Observation, Observing, Visit, addresses_of, covered_endpoints
 from harness.run.scenario import FleetFailure, InvalidScenario, Scenario, Trigger
-from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
+from harness.run.summary import RunSummary
+from harness.run.tally import Tally
 from harness.run.trace_book import TraceBook
 from harness.run.visiting import Visits
-from harness.verify.checks.registry import Allowance, RunSubject, judge_run
+from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence
 from harness.verify.settings import CheckSettings
 
@@ -66,19 +65,12 @@ class Execution:
         self._lookout = Lookout(self._fleet, self._collector, self._book)
         self._lock = threading.Lock()
         self._reviving = threading.Lock()
-        self._allowed: set[tuple[str, str]] = set()
-        self._died: list[tuple[str, int]] = []
+        self._tally = Tally()
         self._pool = ThreadPoolExecutor(CONCURRENT_TRIGGERS, thread_name_prefix="trigger")
         self._ready: Future[None] | None = None
         self._gatherings: dict[str, Future[Gathering | Observing]] = {}
         self._handed_out: set[str] = set()
-        self._durations: dict[str, tuple[str, float]] = {}
         self._scenarios: dict[str, Scenario] = {}
-        self._manifests: dict[str, Endpoints] = {}
-        self._endpoints_triggered: set[tuple[str, str, str]] = set()
-        self._coverage_is_enforced = True
-        self._fleet_start = 0.0
-        self._first_trigger = self._last_capture = 0.0
 
     @property
     def started(self) -> bool:
@@ -95,13 +87,13 @@ class Execution:
             complete: whether this is all there is, so that an endpoint without a scenario is a failure.
         """
         with self._lock:
-            self._coverage_is_enforced = self._coverage_is_enforced and complete
+            self._tally.coverage_is_enforced &= complete
             self._bring_up()
             # Those that need instances of their own take longest: they go first.
             for scenario in sorted(scenarios, key=lambda scenario: not scenario.isolated):
                 if scenario.key not in self._scenarios:
                     self._scenarios[scenario.key] = scenario
-                    self._allowed.update(scenario.allowed)
+                    self._tally.note_allowed(scenario.allowed)
                     self._gatherings[scenario.key] = self._pool.submit(self._run, scenario)
 
     def evidence(self, key: str) -> Evidence:
@@ -213,11 +205,13 @@ class Execution:
             scenario = observing.scenario("")
             key = f"{scenario.trigger.title} #{len(self._scenarios) + 1}"
             self._scenarios[key] = replace(scenario, key=key)
-            self._allowed.update(observation.allowed)
+            self._tally.note_allowed(observation.allowed)
             self._gatherings[key] = self._pool.submit(self._look, key, observing)
         self._book.adopt(observation.trace_id)
-        covered = covered_endpoints(observation.exchanges, self._manifests, addresses_of(view), self._spec)
-        self._endpoints_triggered.update(covered)
+        manifests = self._tally.manifests
+        self._tally.note_triggered(
+            covered_endpoints(observation.exchanges, manifests, addresses_of(view), self._spec)
+        )
         return key
 
     def stop(self) -> RunSummary:
@@ -228,7 +222,9 @@ class Execution:
         # First of all, because a start that is under way ends by it. What the services send at their end counts too.
         self._fleet.stop()
         self._pool.shutdown(wait=True)
-        summary = self._summary(self._failure())
+        summary = self._tally.summary(
+            self._all_that_arrived(), scenarios=len(self._scenarios), failure=self._failure()
+        )
         self._collector.stop()
         if summary.failure is None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -266,11 +262,10 @@ class Execution:
             for name, service in self._spec.services.items():
                 if service.manifest is not None:
                     url = self._fleet.instances[name].url + service.manifest
-                    self._manifests[name] = fetch_manifest(name, url, self._authenticator.headers())
+                    self._tally.manifests[name] = fetch_manifest(name, url, self._authenticator.headers())
         except Exception as problem:
             raise FleetFailure(str(problem)) from problem
-        self._fleet_start = time.perf_counter() - started
-        self._first_trigger = time.perf_counter()
+        self._tally.note_up(time.perf_counter() - started)
 
     def _require(self, service: str, asked_by: str) -> None:
         if service not in self._spec.services:
@@ -279,8 +274,7 @@ class Execution:
 
     def _look(self, key: str, observing: Observing) -> Observing:
         evidence = observing.refresh()
-        self._last_capture = time.perf_counter()
-        self._durations[key] = (evidence.title, time.time() - observing.began.at)
+        self._tally.note_captured(key, evidence.title, time.time() - observing.began.at)
         return observing
 
     def _run(self, scenario: Scenario) -> Gathering:
@@ -290,15 +284,14 @@ class Execution:
             self._require(name, scenario.trigger.title)
         if not scenario.isolated:
             self._revive(scenario.trigger.service, entry_of(scenario.trigger, self._spec))
-        self._endpoints_triggered.add(scenario.trigger.endpoint)
+        self._tally.note_triggered([scenario.trigger.endpoint])
         marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
         marks = self._authenticator.let_in(scenario.trigger, marks)
         self._canaries += marks.secrets.items()
         gathering = Gathering(scenario, self._lookout, marks=marks, secrets=self._secrets)
         started = time.perf_counter()
         gathering.run()
-        self._last_capture = time.perf_counter()
-        self._durations[scenario.key] = (scenario.trigger.title, self._last_capture - started)
+        self._tally.note_captured(scenario.key, scenario.trigger.title, time.perf_counter() - started)
         return gathering
 
     def _revive(self, *services: str) -> None:
@@ -316,43 +309,13 @@ class Execution:
     def _note_death(self, name: str) -> None:
         code = self._fleet.instances[name].exit_code
         if code is not None:
-            self._died.append((name, code))
+            self._tally.note_death(name, code)
 
     def _failure(self) -> str | None:
         if self._ready is None or not self._ready.done() or self._ready.cancelled():
             return None
         problem = self._ready.exception()
         return None if problem is None else str(problem)
-
-    def _summary(self, failure: str | None) -> RunSummary:
-        seen = self._all_that_arrived()
-        items = Counter(kind for arrival in seen.arrivals for kind in _kinds(arrival))
-        verdict = judge_run(seen, [Allowance(*allowed) for allowed in sorted(self._allowed)])
-        slowest_title, slowest = max(self._durations.values(), key=lambda entry: entry[1], default=("", 0.0))
-        return RunSummary(
-            scenarios=len(self._scenarios),
-            envelopes=len(seen.arrivals),
-            items=dict(sorted(items.items())),
-            coverage=tuple(self._coverage()),
-            coverage_is_enforced=self._coverage_is_enforced,
-            lost=tuple(
-                LostTrace(event.service or "?", event.title, event.trace_id)
-                for event in seen.telemetry.events
-                if event.trace_id not in seen.traces
-            ),
-            # A browser asks any server for its icon; only what was posted is telemetry that got lost.
-            refusals=tuple(str(refusal) for refusal in seen.refusals if refusal.method == "POST"),
-            findings=verdict.findings,
-            allowed=tuple(f"{finding} -- {reason}" for finding, reason in verdict.allowed),
-            died=tuple(self._died) if failure is None else (),
-            timing=Timing(
-                fleet_start=self._fleet_start,
-                slowest=slowest,
-                slowest_title=slowest_title,
-                all_scenarios=max(0.0, self._last_capture - self._first_trigger),
-            ),
-            failure=failure,
-        )
 
     def _all_that_arrived(self) -> RunSubject:
         arrivals = tuple(self._collector.inbox.arrivals())
@@ -365,15 +328,3 @@ class Execution:
             traces=frozenset(self._book.started),
             secrets=(*self._canaries, *self._secrets.items()),
         )
-
-    def _coverage(self) -> Iterable[Coverage]:
-        for name, endpoints in self._manifests.items():
-            covered = frozenset(
-                (method, path) for service, method, path in self._endpoints_triggered if service == name
-            )
-            yield Coverage(name, endpoints, covered & frozenset(endpoints))
-
-
-def _kinds(arrival: Arrival) -> list[str]:
-    # Minidumps, OTLP and the like are kept as they came; they count by their endpoint.
-    return [arrival.endpoint] if arrival.envelope is None else [item.type for item in arrival.envelope.items]
