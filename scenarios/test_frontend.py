@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FRONTEND = "frontend"
 PATIENCE_MS = 20_000
+WRITTEN = "a button for everything that can go wrong behind it"
 # The number that the page itself types into its card field, and the one that a player types here.
 CARDS = ("4242424242424242", "5555555555554444")
 SERVICES = ("gateway", "game-engine", "analytics", "payment")
@@ -67,6 +68,12 @@ def no_card_in(capture: Capture) -> None:
         for item in envelope.items:
             digits = item.payload.replace(b" ", b"").replace(b"-", b"")
             assert not [card for card in CARDS if card.encode() in digits], item.type
+    assert not [card for card in CARDS if card in recorded(capture).replace(" ", "").replace("-", "")]
+
+
+def recorded(capture: Capture) -> str:
+    """What the replays show, unpacked."""
+    return "".join(replay.recorded for replay in capture.replays)
 
 
 def provoke(page: Page, scenario: str) -> Capture:
@@ -142,6 +149,22 @@ def test_replay_and_error_are_linked_and_no_card_is_in_either(browser: Browser) 
     assert error.event_id in replay.payload["error_ids"]
     assert capture.trace_id in replay.trace_ids
     no_card_in(capture)
+    # The page is in it, and not a word that is written on it.
+    assert '"tagName":"button"' in recorded(capture)
+    assert WRITTEN not in recorded(capture)
+
+
+def test_two_clicks_are_two_traces(browser: Browser) -> None:
+    page = browser.open(FRONTEND)
+    with page.action("clicks twice", status=404) as action:
+        for name in ("safety payment unknown-endpoint", "safety analytics unknown-endpoint"):
+            page.playwright.get_by_role("button", name=name, exact=True).click()
+        expect(page.playwright.locator("#log > li")).to_have_count(2, timeout=PATIENCE_MS)
+    assert len(action.captures) == 2
+    assert {tuple(capture.trace.services) for capture in action.captures} == {
+        (FRONTEND, "gateway", "payment"),
+        (FRONTEND, "gateway", "analytics"),
+    }
 
 
 @loosen("$.trace", reason="what is won is random, and so is what the wallet is asked afterwards")

@@ -9,8 +9,9 @@ from playwright.sync_api import BrowserContext, Error, Page, Request
 
 from harness.run.observing import Exchange
 from harness.telemetry.routing import trace_ids
+from harness.telemetry.shape import mapping, one_line, sequence, text
 from harness.verify.evidence import Response
-from harness.wire.envelope import Envelope, MalformedEnvelope, MalformedPayload
+from harness.wire.envelope import Envelope, Item, MalformedEnvelope, MalformedPayload
 from harness.wire.trace import InvalidSentryTrace, SentryTrace
 
 # These stay open for as long as the page wants.
@@ -29,7 +30,7 @@ QUIET_TIMEOUT = 15.0
 
 
 class NotQuiet(RuntimeError):
-    """The page still waits for an answer; the message lists the requests."""
+    """The page still waits for an answer, or does not react; the message says for which, or why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Sent:
     Args:
         requests: in their order, those that carry telemetry left out.
         traces: what it sent of each trace, in words, in the order in which the traces came up: ``request``, or the
-            type of an item.
+            type of an item, an event with its text.
         replayed: whether an error that it reported belongs to a session replay.
     """
 
@@ -82,7 +83,7 @@ class Network:
         for request in self._requests[since:]:
             if (envelope := _envelope(request)) is not None:
                 for trace_id in sorted(trace_ids(envelope)):
-                    traces.setdefault(trace_id, []).extend(item.type for item in envelope.items)
+                    traces.setdefault(trace_id, []).extend(map(_in_words, envelope.items))
                 replayed = replayed or _names_replay(envelope)
             else:
                 requests.append(request)
@@ -141,8 +142,12 @@ def settle_turns(page: Page) -> None:
 
     Args:
         page: the page; one that is closed has nothing to begin.
+
+    Raises:
+        NotQuiet: it does not react.
     """
     while not page.is_closed():
+        _require_reaction(page)
         try:
             page.evaluate(_TURNS)
         except Error:
@@ -152,6 +157,18 @@ def settle_turns(page: Page) -> None:
             return
 
 
+def _require_reaction(page: Page) -> None:
+    # Playwright waits for what it evaluates for as long as it takes; looking for an element has a limit.
+    try:
+        page.locator(":root").wait_for(state="attached", timeout=QUIET_TIMEOUT * 1000)
+    except Error as problem:
+        if page.is_closed():
+            return
+        raise NotQuiet(
+            f"the page has not reacted for {QUIET_TIMEOUT:g} s: its main thread is busy, or the page has crashed"
+        ) from problem
+
+
 def exchange(request: Request) -> Exchange:
     """A request with its answer, once it is over."""
     trace = _trace(request)
@@ -159,7 +176,8 @@ def exchange(request: Request) -> Exchange:
     if answer is None:
         return Exchange(request.method, request.url, trace, None, request.failure or "it was given up")
     try:
-        body = answer.body()
+        # What never ends has no body that one could wait for.
+        body = b"" if request.resource_type in _ENDLESS else answer.body()
     except Error:
         # Chromium keeps no body of redirects, of preflights, and of pages that were left.
         body = b""
@@ -189,6 +207,18 @@ def _envelope(request: Request) -> Envelope | None:
     except MalformedEnvelope:
         return None
     return envelope if envelope.items else None
+
+
+def _in_words(item: Item) -> str:
+    if item.type != "event":
+        return item.type
+    try:
+        payload = item.json()
+    except MalformedPayload:
+        return item.type
+    raised = mapping(next(iter(sequence(mapping(payload).get("exception"))), None))
+    said = text(raised.get("value")) or text(mapping(payload).get("message")) or ""
+    return f"event {one_line(said, 80)!r}"
 
 
 def _names_replay(envelope: Envelope) -> bool:

@@ -7,6 +7,10 @@ from typing import Any
 
 from harness.telemetry.origin import Origin
 from harness.telemetry.shape import mapping, sequence, text
+from harness.wire.encoding import decode_body
+
+LARGEST_RECORDING = 100 * 1024 * 1024
+"""Relay's limit for an unpacked replay recording, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,17 @@ class Replay(_Record):
     """A session replay event, with the recording that rides in the same envelope."""
 
     recording: bytes = field(default=b"", repr=False)
+
+    @property
+    def recorded(self) -> str:
+        """The events of the recording, unpacked: JSON text (develop.sentry.dev, "Replays").
+
+        Raises:
+            CorruptBody: it cannot be unpacked.
+        """
+        _, _, events = self.recording.partition(b"\n")
+        packed = events.startswith(b"x")
+        return (decode_body(events, "deflate", limit=LARGEST_RECORDING) if packed else events).decode()
 
     @property
     def replay_id(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from harness.collector.inbox import Arrival
 from harness.telemetry.origin import Origin
+from harness.telemetry.records import LARGEST_RECORDING
 from harness.telemetry.shape import mapping, sequence, text
 from harness.verify.evidence import origin_of
 from harness.verify.json_path import member, walk
@@ -20,8 +21,6 @@ from harness.wire.envelope import Envelope, Item, MalformedPayload
 SEPARATOR = "\0"
 """Stands between two texts of a parcel, so that nothing is found that only their neighbourhood makes."""
 
-# Relay's limit for an unpacked replay recording; nothing else that is packed may be larger.
-_LARGEST_UNPACKED = 100 * 1024 * 1024
 _SOURCE_LINES = ("context_line", "pre_context", "post_context")
 _CONTAINERS = frozenset({"span", "log", "trace_metric"})
 _FRAMING = frozenset({"type", "length", "content_type", "item_count"})
@@ -190,7 +189,7 @@ def _readable(payload: bytes) -> Any:
     for magic, encoding in ((b"\x1f\x8b", "gzip"), (b"x", "deflate")):
         if payload.startswith(magic):
             try:
-                payload = decode_body(payload, encoding, limit=_LARGEST_UNPACKED)
+                payload = decode_body(payload, encoding, limit=LARGEST_RECORDING)
             except (CorruptBody, BodyTooLarge):
                 continue
             break

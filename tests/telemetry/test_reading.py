@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
 
@@ -203,6 +204,22 @@ def test_sessions_single_and_aggregated() -> None:
     one, many = read(envelope(single, trace_id=None), envelope(aggregated, trace_id=None)).sessions
     assert (one.release, one.status, one.count("crashed"), one.count("exited")) == ("panel@1", "crashed", 1, 0)
     assert (many.release, many.status, many.count("crashed"), many.count("exited")) == ("game@1", None, 1, 4)
+
+
+def test_a_recording_is_unpacked() -> None:
+    events = b'[{"type":4}]'
+    for sent in (zlib.compress(events), events):
+        recording = Item(headers={"type": "replay_recording"}, payload=b'{"segment_id":0}\n' + sent)
+        (replay,) = read(envelope(json_item("replay_event", {"replay_id": "r"}), recording, trace_id=None)).replays
+        assert replay.recorded == '[{"type":4}]'
+
+
+def test_feedback_says_what_about_which_event() -> None:
+    told = {"contexts": {"feedback": {"message": "stuck", "associated_event_id": "e"}}, "event_id": "own"}
+    report = {"comments": "stuck", "event_id": "e"}
+    for item in (json_item("feedback", told), json_item("user_report", report)):
+        (feedback,) = read(envelope(item, trace_id=None)).feedback
+        assert (feedback.message, feedback.associated_event_id) == ("stuck", "e")
 
 
 def test_client_report_profile_check_in_replay_and_feedback() -> None:
