@@ -26,6 +26,8 @@ _FIELDS = frozenset(field.name for field in fields(DynamicSamplingContext)) - _S
 # Whoever starts a trace may still learn these before the context is first propagated: a page's route, its replay.
 _SETTLED_LATE = frozenset({"transaction", "replay_id"})
 
+_DECISION = frozenset({"sampled", "sample_rand"})
+
 
 def sampling_findings(capture: Capture) -> Iterator[Finding]:
     """What is wrong with the sampling contexts of a scenario's envelopes."""
@@ -46,8 +48,13 @@ def sampling_findings(capture: Capture) -> Iterator[Finding]:
         if context.trace_id != capture.trace_id:
             continue
         if reference is None:
+            if _is_undecided(context):
+                continue
             reference, source, frozen = context, str(sent.origin.service), _FIELDS - _SETTLED_LATE
-        difference = _difference(reference, context, frozen)
+        # Whoever starts a trace decides when its first span begins; what it reports outside of any says nothing.
+        starts = capture.evidence.sampling_context is None and sent.origin.service == source
+        compared = frozen - _DECISION if starts and _is_undecided(context) else frozen
+        difference = _difference(reference, context, compared)
         if difference and (sent.origin.service, difference) not in reported:
             reported.add((sent.origin.service, difference))
             yield _finding(
@@ -56,6 +63,10 @@ def sampling_findings(capture: Capture) -> Iterator[Finding]:
                 f"it differs from that of {source}: {difference}. A sampling context is frozen once it was "
                 "propagated; the baggage of the request was lost, rewritten or not continued",
             )
+
+
+def _is_undecided(context: DynamicSamplingContext) -> bool:
+    return context.sampled is None and context.sample_rand is None and context.sample_rate is None
 
 
 def _presence(sent: SentEnvelope) -> Iterator[Finding]:

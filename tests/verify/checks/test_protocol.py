@@ -262,6 +262,13 @@ def test_a_service_may_apply_a_rate_of_its_own_if_the_decision_stays() -> None:
     assert codes(found) == ["protocol.sampling-context-contradictory"]
 
 
+def test_who_starts_a_trace_may_report_outside_of_its_spans() -> None:
+    outside = sampled(sample_rate=None, sample_rand=None, sampled=None)
+    assert findings(protocol, outside, sampled(), outside) == []
+    # Whoever was told of a decision keeps to it.
+    assert codes(findings(protocol, outside, sampling_context=ANNOUNCED)) == ["protocol.sampling-context-changed"]
+
+
 def test_without_a_trigger_the_first_sampling_context_counts() -> None:
     found = findings(protocol, sampled(), sampled(environment="production"))
 
