@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-COPIED = ("conftest.py", "harness.toml", "pytest.ini", "scenarios", "services")
+COPIED = (".debug-access", "conftest.py", "harness.toml", "pytest.ini", "scenarios", "services")
 SCENARIOS = "scenarios/test_payment.py"
 CRASHES = "services/payment/src/debug/crashes.mjs"
 HEADERS = "services/gateway/gateway/headers.py"

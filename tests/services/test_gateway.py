@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,10 @@ class TestRequestHeaders:
     def test_repeated_headers_stay_repeated_and_in_order(self) -> None:
         incoming = [(b"x-tag", b"b"), (b"accept", b"*/*"), (b"x-tag", b"a")]
         assert forwarded_request_headers(incoming, CLIENT)[:3] == incoming
+
+    def test_blanks_around_the_host_do_not_pass(self) -> None:
+        asked = replace(CLIENT, host="casino.example \t ")
+        assert (b"x-forwarded-host", b"casino.example") in forwarded_request_headers([], asked)
 
     def test_blanks_around_a_value_do_not_pass(self) -> None:
         assert forwarded_request_headers([(b"authorization", b"Bearer \t")], CLIENT)[0] == (

@@ -63,7 +63,7 @@ def forwarded_request_headers(incoming: Sequence[tuple[bytes, bytes]], client: C
         # Blanks around a value are no part of it (RFC 9110, section 5.5), and httpx refuses to send them.
         *((name, value.strip(b" \t")) for name, value in passing),
         (b"x-forwarded-for", b", ".join([*chain, client.address.encode("latin-1")])),
-        (b"x-forwarded-host", client.host.encode("latin-1")),
+        (b"x-forwarded-host", client.host.strip(" \t").encode("latin-1")),
         (b"x-forwarded-proto", client.scheme.encode("latin-1")),
         (b"x-forwarded-prefix", client.prefix.encode("latin-1")),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_MOST_DIGITS = 20
+
 
 class BadParameter(ValueError):
     """A request parameter out of its bounds; the answer is 400 with this message."""
@@ -35,9 +37,11 @@ class IntParameter:
         text = query.get(self.name)
         if text is None:
             return self.default
-        if not (text.isascii() and text.isdigit()) or not self.floor <= int(text) <= self.ceiling:
+        # Python refuses to read a number of thousands of digits, with an error of its own.
+        readable = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+        if not readable or not self.floor <= int(text) <= self.ceiling:
             raise BadParameter(
-                f"parameter {self.name} must be a whole number from {self.floor} to {self.ceiling}, not {text!r}"
+                f"parameter {self.name} must be a whole number from {self.floor} to {self.ceiling}, not {text[:40]!r}"
             )
         return int(text)
 

@@ -75,7 +75,7 @@ SENDING = (
     ),
     Sabotage(
         name="clock wrong (Node)",
-        deed="The container's clock is three hours fast.",
+        deed="The container's clock is two minutes fast.",
         patches=(Patch("payment", "init.clockWrong"),),
         scenarios=PAYMENT_CRASH,
         witness=Witness.CHECK,
