@@ -200,6 +200,18 @@ def test_flags_are_obeyed_without_a_restart(fleet: RunningFleet, service: str, t
 
 
 @on_every_service
+def test_the_manifest_lists_what_is_switched_on(fleet: RunningFleet, service: str, tmp_path: Path) -> None:
+    file = tmp_path / "flags.json"
+    file.write_text(flags(debug=True, debug__crash=False))
+    with guarded_fleet(fleet, {service: {"DEBUG_FLAGS_FILE": str(file)}}) as own:
+        listed = own.call(service, "/debug", scope="debug:read").json()["endpoints"]
+        assert listed
+        assert "crash" not in {endpoint["group"] for endpoint in listed}
+        path = next(endpoint["path"] for endpoint in listed if endpoint["method"] == "GET")
+        assert own.call(service, path, scope="debug:read").status == 403
+
+
+@on_every_service
 def test_what_is_switched_off_is_like_what_never_was(fleet: RunningFleet, service: str, tmp_path: Path) -> None:
     file = tmp_path / "flags.json"
     file.write_text(flags(debug=False))

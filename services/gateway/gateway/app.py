@@ -79,6 +79,11 @@ def _debug_routes(guard: DebugGuard) -> Iterator[Route]:
             is_behind_gateway=False,
         )
 
+    async def manifest(request: Request) -> Response:
+        # Its own endpoints, and the services behind it, which have manifests of their own.
+        settings: Settings = request.app.state.settings
+        return JSONResponse({**guard.manifest(debug), "services": list(settings.routes.upstreams)})
+
     yield route(MANIFEST, manifest, "GET")
     for endpoint, handler in debug:
         yield route(Guarded.of(SERVICE, endpoint), handler, endpoint.method)
@@ -100,12 +105,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 async def health(_request: Request) -> Response:
     """`GET /health`."""
     return JSONResponse({"status": "ok", "service": SERVICE})
-
-
-async def manifest(request: Request) -> Response:
-    """`GET /debug`: the gateway's own endpoints, and the services behind it, which have manifests of their own."""
-    settings: Settings = request.app.state.settings
-    return JSONResponse({**debug.manifest(), "services": list(settings.routes.upstreams)})
 
 
 async def proxy(request: Request) -> Response:

@@ -86,6 +86,13 @@ class DebugRegistry(Generic[HandlerT]):
                 return endpoint
         raise KeyError(f"{method} {path}")
 
-    def manifest(self) -> dict[str, Any]:
-        """The answer of `GET /debug`."""
-        return {"service": self.service, "endpoints": [asdict(endpoint) for endpoint, _ in self._routes]}
+    def manifest(self, shown: Callable[[DebugEndpoint], bool] = bool) -> dict[str, Any]:
+        """The answer of `GET /debug`.
+
+        Args:
+            shown: which endpoints are there; all by default.
+        """
+        return {
+            "service": self.service,
+            "endpoints": [asdict(endpoint) for endpoint, _ in self._routes if shown(endpoint)],
+        }

@@ -33,7 +33,7 @@ def add_debug_routes(app: FastAPI, guard: DebugGuard) -> None:
         )
 
     async def manifest(_request: Request) -> Response:
-        return JSONResponse(debug.manifest())
+        return JSONResponse(guard.manifest(debug))
 
     add(MANIFEST, manifest, "GET")
     for endpoint, handler in debug:

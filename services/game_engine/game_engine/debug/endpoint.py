@@ -132,7 +132,7 @@ class ManifestHandler(GuardedHandler):
 
     def get(self) -> None:
         """List the debug endpoints."""
-        self.answer(debug.manifest())
+        self.answer(self.guard.manifest(debug))
 
 
 class _WhileSwitchedOn(PathMatches):

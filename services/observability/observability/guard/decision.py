@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from observability.guard.flags import DebugFlags
 from observability.guard.limits import Concurrency, LimitsUnavailable, RateLimit, Standing
 from observability.guard.noise import tell_refusal
 from observability.guard.target import Guarded
 from observability.guard.tokens import Identity, TokenCheck
+from observability.manifest import DebugRegistry
 
 Decision = Literal["allowed", "unauthorized", "forbidden", "rate-limited", "busy", "unavailable"]
 
@@ -56,6 +57,10 @@ class DebugGuard:
     def exists(self, target: Guarded) -> bool:
         """Whether the target is switched on at this moment; one that is not must not even be routed."""
         return self._flags.are_on(target.flags)
+
+    def manifest(self, debug: DebugRegistry[Any]) -> dict[str, Any]:
+        """The manifest of what is switched on at this moment."""
+        return debug.manifest(lambda endpoint: self.exists(Guarded.of(debug.service, endpoint)))
 
     async def decide(self, target: Guarded, authorization: Sequence[str]) -> Ruling:
         """Decide over a request, and tell Sentry of a refusal.
