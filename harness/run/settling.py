@@ -43,7 +43,8 @@ def settle(
 
     A barrier alone is not enough: a hop may still be closing its span while the client has its answer already. So the
     trace must also be closed: the entry service's segment is there, and every request from one service to another has
-    its other end. What stays open is waited for a grace and then left to the diagnosis.
+    its other end. And it must have been closed when the barrier began, because a service may log what came of a
+    request once its span is over. What stays open is waited for a grace and then left to the diagnosis.
 
     Args:
         trace_id: the scenario's trace.
@@ -55,11 +56,16 @@ def settle(
         grace: seconds to wait for what stays open.
     """
     deadline: float | None = None
+    was_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, {})
     while True:
         seen = len(inbox)
         reports = fleet.flush()
-        if _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, reports):
+        is_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, reports)
+        if is_closed and was_closed:
             break
+        was_closed = is_closed
+        if is_closed:
+            continue
         now = time.monotonic()
         deadline = deadline or now + grace
         if now >= deadline:
