@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.report.record import DifferenceRecord, Outcome, RunRecord, TestRecord
-from harness.report.wording import finding_line, first_line, headline
+from harness.report.wording import finding_line, first_line, headline, problems_of_the_run
 from harness.telemetry.shape import one_line
 
 # GitHub shows this many errors of a step and drops the others without a word.
@@ -61,11 +61,7 @@ def annotation_lines(record: RunRecord, directory: str = "") -> list[str]:
 
 def _problems(record: RunRecord) -> list[str]:
     problems = [] if record.failure is None else [headline(record), *record.failure.splitlines()]
-    problems += [finding_line(finding) for finding in record.findings if finding.fails]
-    problems += [f"{service} died with exit code {code}" for service, code in record.died]
-    if record.coverage_is_enforced:
-        problems += [f"no scenario triggers {endpoint}" for endpoint in record.uncovered]
-    return problems
+    return problems + problems_of_the_run(record)
 
 
 def _importance(test: TestRecord) -> tuple[int, bool, bool]:

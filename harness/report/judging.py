@@ -75,7 +75,7 @@ def _judge_test(
         problems += [problem] if problem else []
     return replace(
         test,
-        outcome=_outcome(test.own_outcome, problems),
+        outcome=Outcome.FAILED if problems and test.own_outcome is Outcome.PASSED else test.own_outcome,
         message=test.message if test.own_outcome is not Outcome.PASSED else "\n".join(problems),
         findings=_records(verdicts),
         differences=differences,
@@ -102,10 +102,6 @@ def _compare(
         tuple(DifferenceRecord(**asdict(found)) for found in differences),
         differences_text(what, failing, _ADVICE) if failing else None,
     )
-
-
-def _outcome(own: Outcome, problems: Sequence[str]) -> Outcome:
-    return Outcome.FAILED if own is Outcome.PASSED and problems else own
 
 
 def _records(verdicts: Sequence[tuple[Capture, Verdict]]) -> tuple[FindingRecord, ...]:

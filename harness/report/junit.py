@@ -6,7 +6,7 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.report.record import FindingRecord, Outcome, RunRecord, TestRecord
-from harness.report.wording import finding_line, first_line
+from harness.report.wording import finding_line, first_line, problems_of_the_run
 
 # XML 1.0, "Characters": what a document cannot contain in any form.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -48,11 +48,7 @@ def junit_xml(record: RunRecord) -> str:
 
 def _problems_of_the_run(record: RunRecord) -> list[str]:
     problems = [] if record.failure is None else [f"the fleet did not start: {record.failure}"]
-    problems += [finding_line(finding) for finding in record.findings if finding.fails]
-    problems += [f"{service} died with exit code {code}" for service, code in record.died]
-    if record.coverage_is_enforced:
-        problems += [f"no scenario triggers {endpoint}" for endpoint in record.uncovered]
-    return problems
+    return problems + problems_of_the_run(record)
 
 
 def _test(suite: Element, test: TestRecord) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.report.record import RunRecord, TestRecord
-from harness.report.wording import finding_line, headline
+from harness.report.wording import headline, problems_of_the_run
 from harness.telemetry.shape import visible
 
 
@@ -27,10 +27,7 @@ def _lines(record: RunRecord) -> Iterator[str]:
             yield from (f"  {line}" for line in (test.message or "it did not run").splitlines())
     if record.failure is not None:
         yield from ("The fleet did not start:", *(f"  {line}" for line in record.failure.splitlines()))
-    yield from (finding_line(finding) for finding in record.findings if finding.fails)
-    yield from (f"{service} died with exit code {code}" for service, code in record.died)
-    if record.coverage_is_enforced:
-        yield from (f"no scenario triggers {endpoint}" for endpoint in record.uncovered)
+    yield from problems_of_the_run(record)
     counted = Counter(
         (difference.kind, difference.accepted) for test in record.tests for difference in test.differences
     )

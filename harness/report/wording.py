@@ -36,6 +36,15 @@ def why(test: TestRecord) -> str:
     return "; ".join(one_line(reason, 200) for reason in reasons[:_REASONS]) + more or first_line(test.message)
 
 
+def problems_of_the_run(record: RunRecord) -> list[str]:
+    """What is wrong with a run beside its tests, a line each; that its fleet did not start is told elsewhere."""
+    problems = [finding_line(finding) for finding in record.findings if finding.fails]
+    problems += [f"{service} died with exit code {code}" for service, code in record.died]
+    if record.coverage_is_enforced:
+        problems += [f"no scenario triggers {endpoint}" for endpoint in record.uncovered]
+    return problems
+
+
 def headline(record: RunRecord) -> str:
     """The verdict in a sentence."""
     if record.failure is not None:
