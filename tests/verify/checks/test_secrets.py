@@ -172,6 +172,12 @@ def test_digits_that_are_ids_or_counters_are_no_card(payload: dict[str, Any], ex
     assert codes(found(error(**payload))) == expected
 
 
+def test_a_span_id_of_digits_is_no_card_in_the_trace_header_that_names_it() -> None:
+    span = "3530111333300000"
+    request = {"headers": {"sentry-trace": f"{TRACE}-{span}-1"}}
+    assert found(transaction(span_id="a" * 16, parent_span_id=span, request=request)) == []
+
+
 def test_what_belongs_to_another_trace_is_left_to_its_own_scenario() -> None:
     logs = [{"trace_id": OTHER_TRACE, "body": PASSWORD}, {"trace_id": TRACE, "body": "nothing"}]
     assert found(container("log", LOG_CONTENT, *logs)) == []
