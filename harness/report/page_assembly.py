@@ -96,7 +96,7 @@ def embedded_details(number: int, details: Mapping[str, Any]) -> str:
     except RecursionError:
         # What a service nests that deeply is read from its envelope; the rest of the page is none the worse.
         text = json.dumps({**details, "captures": [], "unshown": "something in it is nested too deeply to be shown"})
-    packed = zlib.compress(text.encode(), 9)
+    packed = zlib.compress(text.encode())
     return f'<script type="text/plain" id="details-{number}">{base64.b64encode(packed).decode()}</script>'
 
 

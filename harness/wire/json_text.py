@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 _SURROGATE_ESCAPES = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+# A first look, by far quicker than that: most payloads have no such escape.
+_ESCAPE_OF_THAT_RANGE = re.compile(r"\\u[dD]")
 _STRINGS_AND_CONSTANTS = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)')
 
 
@@ -69,7 +71,7 @@ def parse_json(text: str) -> Any:
     except ValueError as error:
         # The interpreter's guard against integers of many thousand digits.
         raise InvalidJson(str(error), 0) from None
-    if "\\u" in text:
+    if _ESCAPE_OF_THAT_RANGE.search(text):
         for match in _SURROGATE_ESCAPES.finditer(text):
             if match[1]:
                 raise InvalidJson(f"{match[1]} is half of a surrogate pair", match.start(1))

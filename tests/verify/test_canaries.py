@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.verify.canaries import SHORTEST, canaries
+from harness.verify.canaries import SHORTEST, CanarySearch, canaries
 
 SECRETS = st.text(min_size=SHORTEST, max_size=40).filter(lambda text: text.isprintable())
 
@@ -49,3 +49,15 @@ def test_a_hidden_secret_is_replaced_by_its_name_in_every_form() -> None:
 def test_a_canary_does_not_show_itself() -> None:
     (canary,) = canaries({"session cookie": "s3cr3t/value"}.items())
     assert "s3cr3t" not in repr(canary)
+
+
+@given(chosen=st.sets(st.integers(0, 199), max_size=5), padding=st.integers(0, 1 << 17))
+def test_among_many_secrets_those_of_a_text_are_found_in_any_form(chosen: set[int], padding: int) -> None:
+    known = canaries((f"key {number}", f"canary.{number * 7919:06x}@example.com") for number in range(200))
+    forms = [known[number].forms[number % len(known[number].forms)] for number in sorted(chosen)]
+    text = " ".join(["canary.@example.com", *forms[:1], "x" * padding, *forms[1:]])
+    assert CanarySearch(known).found_in(text) == [known[number] for number in sorted(chosen)]
+
+
+def test_the_same_secret_of_many_triggers_is_one() -> None:
+    assert len(canaries([("card", "4000 0000"), ("card", "4000 0000"), ("key", "4000 0000")])) == 2

@@ -39,10 +39,6 @@ class Loosening:
     def __post_init__(self) -> None:
         _steps(self.path)
 
-    def covers(self, place: Sequence[Step]) -> bool:
-        """Whether a place is the loosened one or inside it."""
-        return any(_matches(_steps(self.path), place[:length]) for length in range(len(place) + 1))
-
     def names(self, place: Sequence[Step]) -> bool:
         """Whether a place is the loosened one itself."""
         return _matches(_steps(self.path), place)

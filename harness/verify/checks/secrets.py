@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.verify.canaries import Canary, canaries
+from harness.verify.canaries import Canary, CanarySearch, canaries
 from harness.verify.checks.registry import RunSubject, Subject, check, run_check
 from harness.verify.egress import Parcel, Passage
 from harness.verify.finding import Finding
@@ -41,8 +41,9 @@ def secrets_outside_traces(subject: RunSubject) -> Iterator[Finding]:
 
 
 def _inspect(parcels: Iterable[Parcel], known: Sequence[Canary]) -> Iterator[Finding]:
+    search = CanarySearch(known)
     for parcel in parcels:
-        seen = [canary for canary in known if canary.is_in(parcel.text)]
+        seen = search.found_in(parcel.text)
         for canary in seen:
             yield _of_canary(parcel, canary, known)
         matches = {match.value: match for match in find_secrets(parcel.text)}
@@ -66,7 +67,9 @@ def _of_canary(parcel: Parcel, canary: Canary, known: Sequence[Canary]) -> Findi
 def _of_pattern(parcel: Parcel, match: SecretMatch, known: Sequence[Canary]) -> Iterator[Finding]:
     # The value alone is not enough: digits that are a span id in one text are the tail of a sentry-trace in another.
     found = [
-        passage for passage in parcel.passages() if match.value in passage.text and match in find_secrets(passage.text)
+        passage
+        for passage in parcel.passages()
+        if match.value in passage.text and match in find_secrets(passage.text)
     ]
     if match.kind == "card-number":
         found = [passage for passage in found if _may_be_card(passage)]
