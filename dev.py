@@ -22,6 +22,7 @@ BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
 FRONTEND = ROOT / "services" / "frontend"
 NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
+NODE_PEER = ROOT / "benchmarks" / "spotlight"
 NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
 
@@ -163,7 +164,7 @@ def lock() -> None:
         "requirements.lock",
     ]
     run(*sources, "--python-version", "3.11", *result)
-    for project in NODE_PROJECTS + NODE_PROJECTS_OF_TESTS:
+    for project in [*NODE_PROJECTS, *NODE_PROJECTS_OF_TESTS, NODE_PEER]:
         run("npm", "update", "--package-lock-only", cwd=project)
 
 
@@ -208,7 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("command", choices=["setup", "verify", "test", "lint", "lock"])
+    parser.add_argument("command", choices=["setup", "verify", "test", "lint", "bench", "lock"])
     command, more = parser.parse_known_args()
     set_up()
     if command.command in ("verify", "test"):
@@ -225,6 +226,9 @@ def main() -> int:
             return max(call(*step) for step in [tests, *([] if more else in_node_projects("test"))])
         case "lint":
             return lint()
+        case "bench":
+            set_up_node(NODE_PEER)
+            return call(PYTHON, "-m", "benchmarks", *more)
         case "lock":
             lock()
     return 0

@@ -22,7 +22,9 @@ from harness.collector.connection import Connection
 from harness.collector.messages import Answer
 from harness.collector.server import Collector
 
-COLLECTOR, KENT, BARE, CEILING = "collector", "kent", "bare uvicorn", "ceiling"
+COLLECTOR, KENT, SPOTLIGHT, BARE, CEILING = "collector", "kent", "Spotlight", "bare uvicorn", "ceiling"
+SPOTLIGHT_PACKAGE = Path(__file__).parent / "spotlight"
+_SPOTLIGHT_COMMAND = SPOTLIGHT_PACKAGE / "node_modules" / ".bin" / "spotlight"
 _BINARIES = Path(sys.executable).parent
 _ANSWER = b'{"id":"0123456789abcdef0123456789abcdef"}'
 _START_SECONDS = 30
@@ -31,12 +33,21 @@ _START_SECONDS = 30
 def _command(name: str, port: int) -> list[str]:
     if name == KENT:
         return [str(_BINARIES / "kent-server"), "run", "--port", str(port)]
+    if name == SPOTLIGHT:
+        return [str(_SPOTLIGHT_COMMAND), "server", "-p", str(port)]
     if name == BARE:
         return [
             *(sys.executable, "-m", "uvicorn", "benchmarks.ingest_servers:bare", "--port", str(port)),
             *("--http", "httptools", "--loop", "uvloop", "--no-access-log", "--lifespan", "off"),
         ]
     return [sys.executable, "-m", "benchmarks.ingest_servers", name, str(port)]
+
+
+def missing_spotlight() -> str | None:
+    """Why Spotlight cannot be measured here; None when it can."""
+    if _SPOTLIGHT_COMMAND.exists():
+        return None
+    return f"it is not installed: npm ci --prefix {SPOTLIGHT_PACKAGE}"
 
 
 class Server:
