@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.collector.inbox import Arrival, Inbox, Receipt
+from harness.collector.arrival import Arrival, Opened, Receipt
+from harness.collector.inbox import Inbox
 from harness.wire.envelope import Envelope, Item
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -122,9 +123,8 @@ def arrival(number: int, held: Envelope, project: str = "1") -> Arrival:
         headers=(),
         query="",
         content_encoding=None,
-        body=body,
         wire_size=len(body),
-        envelope=held,
+        content=Opened(body, held),
     )
 
 

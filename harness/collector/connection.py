@@ -20,6 +20,7 @@ _LARGEST_HEAD = 64 * 1024
 # What is kept of a body that is too large to be taken.
 _EXCERPT = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_COMMON_VALUE = 256
 _TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -112,7 +113,8 @@ class Connection(asyncio.Protocol):
         """Take a header, or a trailer."""
         self._head_size += len(name) + len(value)
         if self._head_size <= _LARGEST_HEAD:
-            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+            known = len(value) <= _COMMON_VALUE
+            self._headers.append(_common_header(name, value) if known else _read_header(name, value))
 
     def on_headers_complete(self) -> None:
         """Refuse at once what is not worth being read; let a client go on that asks before it sends."""
@@ -200,6 +202,14 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._closing = True
         self._transport.close()
+
+
+def _read_header(name: bytes, value: bytes) -> tuple[str, str]:
+    return name.decode("latin-1").lower(), value.decode("latin-1")
+
+
+# An SDK sends mostly the same headers each time: read once, and once in memory however many requests are kept.
+_common_header = lru_cache(maxsize=1024)(_read_header)
 
 
 def _too_large() -> Refused:

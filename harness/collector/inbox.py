@@ -4,113 +4,43 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.collector.limits import LARGEST_BODY
+from harness.collector.arrival import Arrival, Content, Opened, Receipt
+from harness.collector.spool import Spool
+from harness.collector.trace_index import TraceIndex
 from harness.telemetry.routing import trace_ids
-from harness.wire.encoding import decode_body
 from harness.wire.envelope import Envelope
+
+__all__ = ["DEFAULT_MEMORY", "Arrival", "Inbox", "Receipt"]
 
 T = TypeVar("T")
 
+DEFAULT_MEMORY = 256 * 1024 * 1024
+"""Bytes of what arrived that are kept in memory, unless it is said otherwise."""
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One accepted request, exactly as it came, and when.
-
-    Attributes:
-        number: Position in the inbox, counted from 0 in order of arrival.
-        received_at: When the request was complete, in Unix seconds.
-        project_id: Project of the DSN it was sent to.
-        public_key: Key of the DSN it was sent with.
-        endpoint: Which of Sentry's endpoints it was sent to: `envelope`, `store`, `security`, `nel`, `cron`,
-            `minidump`, `attachments`, `unreal`, `otlp_traces` or `otlp_logs`.
-        headers: Names (in lower case) and values of the request's headers.
-        query: The request's query string, without its `?`.
-        content_encoding: Value of the `Content-Encoding` header, None without one.
-        body: The body, decoded.
-        wire_size: Size of the body on the wire, in bytes.
-        envelope: The envelope, or the one that Relay makes of such a request; None for an endpoint whose bodies are
-            kept as they are.
-    """
-
-    number: int
-    received_at: float
-    project_id: str
-    public_key: str
-    endpoint: str
-    headers: tuple[tuple[str, str], ...]
-    query: str
-    content_encoding: str | None
-    body: bytes
-    wire_size: int
-    envelope: Envelope | None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What is kept of an accepted request until somebody looks at it.
-
-    The body stays as it came over the wire: while requests come in, memory for what they decode to would cost more
-    than all the rest of accepting them.
-
-    Attributes:
-        received_at: As in `Arrival`, like all that are not explained here.
-        wire_body: The body, still in its content encoding; known to be decodable.
-        envelope: The envelope that Relay makes of a body that is not one; None if the body is one (the endpoint is
-            `envelope`) or is kept as it is.
-    """
-
-    received_at: float
-    project_id: str
-    public_key: str
-    endpoint: str
-    headers: tuple[tuple[str, str], ...]
-    query: str
-    content_encoding: str | None
-    wire_body: bytes
-    envelope: Envelope | None = None
-
-    def open(self, number: int) -> Arrival:
-        """Decode and read what was received.
-
-        Args:
-            number: Its position in the inbox.
-
-        Returns:
-            The arrival.
-        """
-        body = decode_body(self.wire_body, self.content_encoding, limit=LARGEST_BODY)
-        return Arrival(
-            number,
-            self.received_at,
-            self.project_id,
-            self.public_key,
-            self.endpoint,
-            self.headers,
-            self.query,
-            self.content_encoding,
-            body,
-            len(self.wire_body),
-            Envelope.parse(body) if self.endpoint == "envelope" else self.envelope,
-        )
+# What a read item takes beside its payload.
+_ITEM_OVERHEAD = 1024
 
 
 class Inbox:
-    """Keeps arrivals in order and wakes who waits for them. Every method may be called from any thread."""
+    """Keeps arrivals in order and wakes who waits for them. Every method may be called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        memory: Bytes of what arrived to be kept in memory; the rest is on disk. What was read lately is kept in
+            memory too, up to as many bytes again.
+    """
+
+    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
         self._changed = threading.Condition()
-        self._received: list[Receipt] = []
-        self._count = 0
+        self._spool = Spool(memory)
         self._changes = 0
+        self._opened = _Opened(memory, self._open)
         # A lock of its own: reading takes long, and what arrives must not wait for it.
-        self._reading = threading.Lock()
-        self._arrivals: list[Arrival] = []
-        self._by_trace: defaultdict[str, list[Arrival]] = defaultdict(list)
+        self._indexing = threading.Lock()
+        self._by_trace = TraceIndex()
         self._indexed = 0
 
     def add(self, receipt: Receipt) -> None:
@@ -118,10 +48,12 @@ class Inbox:
 
         Args:
             receipt: What arrived.
+
+        Raises:
+            NoRoom: It cannot be written to disk.
         """
         with self._changed:
-            self._received.append(receipt)
-            self._count += 1
+            self._spool.append(receipt)
             self._changes += 1
             self._changed.notify_all()
 
@@ -141,12 +73,31 @@ class Inbox:
         Returns:
             The arrivals in order.
         """
-        with self._reading:
-            self._open_received()
-            arrivals = self._arrivals[since:]
-        if project_id is None:
-            return arrivals
-        return [arrival for arrival in arrivals if arrival.project_id == project_id]
+        arrivals = map(self.arrival, range(since, len(self)))
+        return [arrival for arrival in arrivals if project_id in (None, arrival.project_id)]
+
+    def arrival(self, number: int) -> Arrival:
+        """Give one arrival.
+
+        Args:
+            number: Its number, less than the length of the inbox.
+
+        Returns:
+            The arrival; what it consists of is read when it is asked for.
+        """
+        receipt, wire_size = self._spool.receipt(number, with_body=False)
+        return Arrival(
+            number,
+            receipt.received_at,
+            receipt.project_id,
+            receipt.public_key,
+            receipt.endpoint,
+            receipt.headers,
+            receipt.query,
+            receipt.content_encoding,
+            wire_size,
+            _Kept(number, self._opened),
+        )
 
     def for_trace(self, trace_id: str) -> list[Arrival]:
         """Find everything that speaks of a trace, in its header or in any of its items.
@@ -157,14 +108,14 @@ class Inbox:
         Returns:
             The arrivals in order.
         """
-        with self._reading:
-            self._open_received()
-            for arrival in self._arrivals[self._indexed :]:
-                if arrival.envelope is not None:
-                    for found in trace_ids(arrival.envelope):
-                        self._by_trace[found].append(arrival)
+        with self._indexing:
+            for number in range(self._indexed, len(self)):
+                envelope = self._opened.get(number).envelope
+                for found in () if envelope is None else trace_ids(envelope):
+                    self._by_trace.add(found, number)
                 self._indexed += 1
-            return list(self._by_trace.get(trace_id, ()))
+            numbers = self._by_trace.find(trace_id)
+        return [self.arrival(number) for number in numbers]
 
     def wait_for(self, ready: Callable[[], T | None], timeout: float) -> T | None:
         """Wait until something has arrived.
@@ -193,10 +144,67 @@ class Inbox:
 
     def __len__(self) -> int:
         with self._changed:
-            return self._count
+            return len(self._spool)
 
-    def _open_received(self) -> None:
+    @property
+    def spilled(self) -> int:
+        """Bytes of what arrived that are on disk."""
         with self._changed:
-            received, self._received = self._received, []
-        for receipt in received:
-            self._arrivals.append(receipt.open(len(self._arrivals)))
+            return self._spool.spilled
+
+    def _open(self, number: int) -> Opened:
+        return self._spool.receipt(number)[0].open()
+
+
+class _Opened:
+    """What was decoded and read lately, so that it is not done again for each look."""
+
+    def __init__(self, memory: int, open_anew: Callable[[int], Opened]) -> None:
+        self._memory = memory
+        self._open_anew = open_anew
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Opened] = OrderedDict()
+        self._taken = 0
+
+    def get(self, number: int) -> Opened:
+        with self._lock:
+            if (known := self._kept.get(number)) is not None:
+                self._kept.move_to_end(number)
+                return known
+        opened = self._open_anew(number)
+        with self._lock:
+            if number not in self._kept:
+                self._kept[number] = opened
+                self._taken += _size(opened)
+                while self._taken > self._memory:
+                    self._taken -= _size(self._kept.popitem(last=False)[1])
+        return opened
+
+
+class _Kept(Content):
+    """Content of an arrival that the inbox keeps."""
+
+    __slots__ = ("_number", "_opened")
+
+    def __init__(self, number: int, opened: _Opened) -> None:
+        self._number = number
+        self._opened = opened
+
+    @property
+    def body(self) -> bytes:
+        return self._opened.get(self._number).body
+
+    @property
+    def envelope(self) -> Envelope | None:
+        return self._opened.get(self._number).envelope
+
+    def __reduce__(self) -> tuple[type[Opened], tuple[bytes, Envelope | None]]:
+        # In another process there is no inbox to read from.
+        opened = self._opened.get(self._number)
+        return Opened, (opened.body, opened.envelope)
+
+
+def _size(opened: Opened) -> int:
+    """Bytes that an opened content takes: its body, the payloads cut out of it, and what stands around them."""
+    items = 0 if opened.envelope is None else len(opened.envelope.items)
+    return 2 * len(opened.body) + _ITEM_OVERHEAD * (items + 1)

@@ -3,58 +3,28 @@
 from __future__ import annotations
 
 import re
-import threading
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
 
 from harness.collector import endpoints
 from harness.collector.inbox import Inbox, Receipt
 from harness.collector.limits import check_item_limits
 from harness.collector.messages import PREFLIGHT, Answer, Refused, Request
 from harness.collector.projects import Project, Projects
+from harness.collector.refusals import Refusal, Refusals
 from harness.collector.routes import METHODS, Route, find_route
+from harness.collector.spool import NoRoom
 from harness.wire.auth import AuthError, Credentials, MissingCredentials, find_credentials
 from harness.wire.dsn import Dsn, InvalidDsn
 from harness.wire.encoding import UnsupportedEncoding
 from harness.wire.envelope import Envelope
 
+__all__ = ["Ingest", "Refusal"]
+
 _PROTOCOL_VERSION = 7
 _HEALTHY = Answer(200, b'{"is_healthy":true}', "application/json")
 _SUPPORTED_ENCODINGS = (("accept-encoding", "gzip,deflate,br,zstd"),)
 _PROJECT_ID = re.compile(r"[0-9]{1,20}")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One request that was not accepted: what a service sent in vain is evidence too.
-
-    Attributes:
-        received_at: When, in Unix seconds.
-        method: Method of the request.
-        path: Path of the request, percent-encoded as on the wire.
-        query: Query string of the request.
-        headers: Names (in lower case) and values of the request's headers.
-        body: The body as it came over the wire, still in its content encoding; of a request that broke off or was too
-            large, what was kept of it.
-        status: Status code of the answer.
-        detail: What was wrong.
-        service: The service that sent it, if project or key say so.
-    """
-
-    received_at: float
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    status: int
-    detail: str
-    service: str | None
-
-    def __str__(self) -> str:
-        who = f" by {self.service}" if self.service else ""
-        return f"{self.status} {self.detail}: {self.method} {self.path}{who}, {len(self.body)} bytes"
 
 
 class Ingest:
@@ -68,14 +38,12 @@ class Ingest:
     def __init__(self, inbox: Inbox, projects: Projects) -> None:
         self._inbox = inbox
         self._projects = projects
-        self._recording = threading.Lock()
-        self._refusals: list[Refusal] = []
+        self._refusals = Refusals()
 
     @property
     def refusals(self) -> list[Refusal]:
-        """Everything that was refused so far, in order."""
-        with self._recording:
-            return list(self._refusals)
+        """What was refused so far, in order."""
+        return self._refusals.listed()
 
     def answer(self, request: Request) -> Answer:
         """Record a request and answer it.
@@ -90,6 +58,9 @@ class Ingest:
             return self._accept(request)
         except Refused as refused:
             return self.refuse(request, refused)
+        except NoRoom as full:
+            # What Relay answers when it cannot queue.
+            return self.refuse(request, Refused(503, "failed to queue envelope", str(full)))
         except Exception:  # noqa: BLE001 - a defect of the collector must not lose the request that shows it
             return self.refuse(request, Refused(500, "the collector failed", traceback.format_exc()))
 
@@ -114,8 +85,7 @@ class Ingest:
             str(refused),
             self._sender(request),
         )
-        with self._recording:
-            self._refusals.append(refusal)
+        self._refusals.add(refusal)
         self._inbox.wake()
         return refused.answer()
 

@@ -6,6 +6,7 @@ counting is Relay's (`relay-server/src/utils/sizes.rs`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from harness.collector.messages import Refused
@@ -13,12 +14,32 @@ from harness.wire.envelope import Envelope, Item
 
 _KIB = 1024
 _MIB = 1024 * _KIB
+_SIZE = re.compile(r"([0-9]{1,6})\s*(KiB|MiB|GiB)")
+_UNITS = {"KiB": _KIB, "MiB": _MIB, "GiB": 1024 * _MIB}
 
 LARGEST_BODY = 200 * _MIB
 """Largest body of any request, on the wire and decoded."""
 
 LARGEST_EVENT = _MIB
 """Largest body of a request that is one event."""
+
+
+def parse_size(text: str) -> int:
+    """Read a size as people write it.
+
+    Args:
+        text: For example `64 MiB`; the units are KiB, MiB and GiB.
+
+    Returns:
+        The size in bytes.
+
+    Raises:
+        ValueError: The text is not a size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size; write a number with KiB, MiB or GiB, such as 256 MiB")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem}.") from problem
-    top = Table(str(path), document, ("baseline", "checks", "fleet", "service"))
+    top = Table(str(path), document, ("baseline", "checks", "collector", "fleet", "service"))
     fleet = Table(f"{path}, [fleet]", top.table("fleet"), _FLEET_KEYS)
     tables = top.table("service")
     if not isinstance(tables, dict) or not tables:

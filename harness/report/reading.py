@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.collector.inbox import Arrival
+from harness.collector.arrival import Arrival, Opened
 from harness.collector.ingest import Refusal
 from harness.report.captured import EnvelopeRecord, RefusalRecord
 from harness.report.consistency import require_consistent
@@ -82,9 +82,8 @@ def _arrival(held: EnvelopeRecord, directory: Path) -> Arrival:
         headers=held.headers,
         query=held.query,
         content_encoding=held.content_encoding,
-        body=body,
         wire_size=held.wire_size,
-        envelope=envelope,
+        content=Opened(body, envelope),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.collector.inbox import DEFAULT_MEMORY, Inbox
 from harness.collector.server import Collector
 from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet
@@ -45,19 +46,27 @@ class Execution:
         spec: the fleet.
         directory: where logs are written; removed at the end of a run, unless the fleet did not start.
         settings: what the project configured of the checks.
+        memory: bytes of what arrives that are kept in memory; the rest is on disk.
 
     Raises:
         ConfigurationError: the fleet wants tokens, and there is no key to make them with.
     """
 
-    def __init__(self, spec: FleetSpec, directory: Path, settings: CheckSettings | None = None) -> None:
+    def __init__(
+        self,
+        spec: FleetSpec,
+        directory: Path,
+        settings: CheckSettings | None = None,
+        *,
+        memory: int = DEFAULT_MEMORY,
+    ) -> None:
         self._spec = spec
         self._directory = directory
         self._settings = settings or CheckSettings()
         self._authenticator = Authenticator(spec.access)
         self._secrets = {**environment_secrets(spec), **self._authenticator.secrets}
         self._canaries: list[tuple[str, str]] = []
-        self._collector = Collector()
+        self._collector = Collector(inbox=Inbox(memory))
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
         self._isolated = IsolatedInstances(self._fleet)
         self._book = TraceBook(self._collector.inbox)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_left
-from operator import attrgetter
 
 from harness.collector.inbox import Arrival, Inbox
 from harness.telemetry.routing import trace_ids
@@ -26,7 +26,8 @@ class TraceBook:
         self._inbox = inbox
         self._looking = threading.Lock()
         self._looked_at = 0
-        self._orphans: list[Arrival] = []
+        # Their numbers only: in a storm of them the arrivals themselves would fill the memory.
+        self._orphans = array("Q")
         self._senders: set[str] = set()
 
     def new(self) -> SentryTrace:
@@ -43,7 +44,8 @@ class TraceBook:
         """
         with self._looking:
             self.started.add(trace_id)
-            self._orphans = [held for held in self._orphans if trace_id not in _trace_ids(held)]
+            kept = [held for held in self._orphans if trace_id not in _trace_ids(self._inbox.arrival(held))]
+            self._orphans = array("Q", kept)
 
     def orphans(self, since: int) -> list[Arrival]:
         """Arrivals that speak of no scenario's trace.
@@ -53,7 +55,8 @@ class TraceBook:
         """
         with self._looking:
             self._look()
-            return self._orphans[bisect_left(self._orphans, since, key=attrgetter("number")) :]
+            numbers = self._orphans[bisect_left(self._orphans, since) :]
+        return [self._inbox.arrival(number) for number in numbers]
 
     def heard_of(self, project_id: str) -> bool:
         """Whether anything ever arrived for a project."""
@@ -66,7 +69,7 @@ class TraceBook:
             self._looked_at = arrival.number + 1
             self._senders.add(arrival.project_id)
             if _trace_ids(arrival).isdisjoint(self.started):
-                self._orphans.append(arrival)
+                self._orphans.append(arrival.number)
 
 
 def _trace_ids(arrival: Arrival) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.collector.arrival import Opened
 from harness.report.comparing import ACCEPTED, KNOWN, REMOVED, SKIPPED, NothingToCompare, judge_against
 from harness.report.markdown import summary_markdown
 from harness.report.record import BaselineState, DifferenceRecord, Outcome, RunRecord, TestRecord
@@ -178,7 +179,10 @@ def test_versions_that_changed_are_named(make_run: MakeRun, reference: Report) -
     assert not any("Versions" in note for note in _diff(reference, report).notes)
     sdk = {"name": "sentry.python", "version": "3.0.0"}
     changed = [
-        replace(held, envelope=envelope(error(trace_id=trace_id(0), sdk=sdk), trace_id=trace_id(0)))
+        replace(
+            held,
+            content=Opened(held.body, envelope(error(trace_id=trace_id(0), sdk=sdk), trace_id=trace_id(0))),
+        )
         if held.number == 1
         else held
         for held in report.arrivals

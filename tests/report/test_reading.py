@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.collector.arrival import Opened
 from harness.collector.ingest import Refusal
 from harness.report.evidence import EvidenceOfReport
 from harness.report.reading import UnreadableReport, read_record, read_report
@@ -58,8 +59,8 @@ def test_an_orphan_of_a_service_that_took_no_part_is_not_a_capture_s(make_run: M
 
 def test_an_envelope_that_relay_makes_of_another_request_is_kept_beside_it(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(1)
-    stored = replace(run.arrivals[0], endpoint="store", body=b'{"message": "old"}', envelope=envelope(error()))
-    raw = replace(run.arrivals[1], endpoint="otlp_logs", body=b"\x00\x01", envelope=None)
+    stored = replace(run.arrivals[0], endpoint="store", content=Opened(b'{"message": "old"}', envelope(error())))
+    raw = replace(run.arrivals[1], endpoint="otlp_logs", content=Opened(b"\x00\x01", None))
     arrivals = (stored, raw, *run.arrivals[2:])
     run.harvest = replace(run.harvest, seen=replace(run.harvest.seen, arrivals=arrivals))
     write_report(run.report(), tmp_path)

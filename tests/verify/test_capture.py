@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from dirty_equals import IsStr
 
-from harness.collector.inbox import Arrival
+from harness.collector.arrival import Arrival, Opened
 from harness.verify.capture import Capture
 from harness.verify.evidence import Evidence, Response, ServiceFacts
 from harness.verify.selection import CaptureError
@@ -234,6 +234,6 @@ def test_diagnosis_of_a_swallowed_error() -> None:
 def test_arrivals_without_an_envelope_are_no_obstacle() -> None:
     raw = Arrival(
         number=0, received_at=0.0, project_id="2", public_key="k", endpoint="minidump", headers=(), query="",
-        content_encoding=None, body=b"MDMP", wire_size=4, envelope=None,
+        content_encoding=None, wire_size=4, content=Opened(b"MDMP", None),
     )  # fmt: skip
     assert Capture(evidence(arrivals=(raw,))).errors == ()

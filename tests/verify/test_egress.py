@@ -6,6 +6,7 @@ import zlib
 from dataclasses import replace
 from typing import Any
 
+from harness.collector.arrival import Opened
 from harness.verify.egress import Parcel, parcels
 from harness.wire.envelope import Envelope, Item
 from tests.samples import LOG_CONTENT, OTHER_TRACE, TRACE, arrival, container, envelope, error, json_item
@@ -135,5 +136,5 @@ def test_headers_of_request_and_envelope_count_but_not_the_key_of_the_dsn() -> N
 
 
 def test_the_body_of_an_endpoint_without_envelopes_counts() -> None:
-    found = sent(envelope(), envelope=None, endpoint="minidump", body=b"MDMP needle")
+    found = sent(envelope(), endpoint="minidump", content=Opened(b"MDMP needle", None))
     assert places(found, "needle") == [(None, "payload")]
