@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.collector.inbox import Arrival
+from harness.collector.arrival import Arrival, Opened
 from harness.report.captured import CaptureRecord, EnvelopeRecord
 from harness.report.record import TestRecord
 from harness.report.recording import body_file, envelope_file
@@ -114,7 +114,8 @@ class _Result:
         envelope = (
             None if arrival.envelope is None else Envelope.parse(self._bytes(arrival.envelope.serialize(), copy))
         )
-        arrival = replace(arrival, number=number, body=self._bytes(arrival.body, copy), envelope=envelope)
+        content = Opened(self._bytes(arrival.body, copy), envelope)
+        arrival = replace(arrival, number=number, content=content)
         self.arrivals.append(arrival)
         held = self._report.record.envelopes[original]
         self.envelopes.append(replace(held, number=number, file=body_file(arrival), envelope=envelope_file(arrival)))

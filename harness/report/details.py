@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from harness.collector.inbox import Arrival
-from harness.report.captured import CaptureRecord, EnvelopeRecord, ServiceRecord
+from harness.report.captured import CaptureRecord, ServiceRecord
 from harness.report.record import RunRecord, TestRecord
 from harness.telemetry.events import ErrorEvent
 from harness.telemetry.reading import View, read_envelope
@@ -23,28 +24,35 @@ LARGEST_SHOWN = 256 * 1024
 _LARGEST_BINARY = 1024
 
 
-@dataclass(frozen=True, slots=True)
+# Captures that share an envelope are neighbours; views of everything at once take many times what arrived.
+_VIEWS_KEPT = 200
+
+
 class Seen:
-    """Everything that arrived, read once however many captures it belongs to.
-
-    Args:
-        arrivals: by number.
-        views: what is in each, by number.
-    """
-
-    arrivals: Mapping[int, Arrival]
-    views: Mapping[int, tuple[View, ...]]
-
-
-def read_arrivals(record: RunRecord, arrivals: Iterable[Arrival]) -> Seen:
-    """Read everything that arrived.
+    """Everything that arrived, to be read when it is asked for.
 
     Args:
         record: the run, which knows whose project is whose.
         arrivals: what arrived.
     """
-    held = {arrival.number: arrival for arrival in arrivals}
-    return Seen(held, {number: _views(arrival, record.envelopes[number]) for number, arrival in held.items()})
+
+    def __init__(self, record: RunRecord, arrivals: Iterable[Arrival]) -> None:
+        self.arrivals: Mapping[int, Arrival] = {arrival.number: arrival for arrival in arrivals}
+        self._record = record
+        self._read = lru_cache(_VIEWS_KEPT)(self._views)
+
+    def views(self, capture: CaptureRecord) -> list[View]:
+        """What is in the envelopes of a capture."""
+        known = (number for number in capture.envelopes if number in self.arrivals)
+        return [view for number in known for view in self._read(number)]
+
+    def _views(self, number: int) -> tuple[View, ...]:
+        arrival, service = self.arrivals[number], self._record.envelopes[number].service
+        envelope = arrival.envelope
+        if envelope is None:
+            return ()
+        names = {} if service is None else {arrival.project_id: service}
+        return tuple(read_envelope(envelope, origin_of(arrival, names)))
 
 
 def test_details(
@@ -71,7 +79,7 @@ test_details.__test__ = False  # type: ignore[attr-defined]
 
 def trace_of(capture: CaptureRecord, seen: Seen) -> Trace:
     """The trace tree of a capture."""
-    views = [view for number in capture.envelopes for view in seen.views.get(number, ())]
+    views = seen.views(capture)
     return build_trace(
         capture.id,
         [view for view in views if isinstance(view, Span)],
@@ -81,16 +89,9 @@ def trace_of(capture: CaptureRecord, seen: Seen) -> Trace:
     )
 
 
-def _views(arrival: Arrival, about: EnvelopeRecord) -> tuple[View, ...]:
-    if arrival.envelope is None:
-        return ()
-    names = {} if about.service is None else {arrival.project_id: about.service}
-    return tuple(read_envelope(arrival.envelope, origin_of(arrival, names)))
-
-
 def _capture(capture: CaptureRecord, record: RunRecord, seen: Seen, *, with_logs: bool) -> dict[str, Any]:
     trace = trace_of(capture, seen)
-    views = [view for number in capture.envelopes for view in seen.views.get(number, ())]
+    views = seen.views(capture)
     return {
         "trace": capture.id,
         "title": capture.title,

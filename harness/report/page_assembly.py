@@ -7,14 +7,14 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, Sample
-from harness.report.details import Seen, read_arrivals, test_details, trace_of
+from harness.report.details import Seen, test_details, trace_of
 from harness.report.record import RunRecord, TestRecord
 from harness.report.wording import headline, why
 
@@ -31,8 +31,8 @@ _SCRIPTS = (
 _LISTED = 200
 
 
-def page_html(record: RunRecord, arrivals: Iterable[Arrival]) -> str:
-    """The page of a run.
+def page_parts(record: RunRecord, arrivals: Iterable[Arrival]) -> Iterator[str]:
+    """The page of a run, in parts to be written one after the other.
 
     What the browser needs to list a test is readable JSON; everything else about it is compressed, and unpacked when
     somebody opens it. Nothing of it is HTML: the page's own script makes text nodes of it, and the page's policy lets
@@ -42,29 +42,29 @@ def page_html(record: RunRecord, arrivals: Iterable[Arrival]) -> str:
         record: the run.
         arrivals: everything that arrived.
     """
-    seen = read_arrivals(record, arrivals)
+    seen = Seen(record, arrivals)
     captures = {capture.id: capture for capture in record.captures}
     rows: list[dict[str, Any]] = []
     details: list[str] = []
     for test in record.tests:
         own = [captures[trace_id] for trace_id in test.captures]
         rows.append(_row(test, own, seen))
-        details.append(embedded_details(len(details), test_details(test, own, record, seen)))
+        details.append(embedded_details(len(details), test_details(test, own, record, seen)) + "\n")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_source, _SCRIPTS)) + "\n})();"
     parts = {
-        "{{policy}}": _policy(script),
-        "{{style}}": _source("style.css"),
-        "{{overview}}": _script_safe({**_overview(record), "rows": rows}),
-        "{{details}}": "\n".join(details),
-        "{{script}}": script,
+        "{{policy}}": [_policy(script)],
+        "{{style}}": [_source("style.css")],
+        "{{overview}}": [_script_safe({**_overview(record), "rows": rows})],
+        "{{details}}": details,
+        "{{script}}": [script],
     }
     page = _source("page.html")
     # Each placeholder once and in order: what is filled in is never searched for placeholders itself.
-    filled = []
     for placeholder, value in parts.items():
         before, _, page = page.partition(placeholder)
-        filled += [before, value]
-    return "".join([*filled, page])
+        yield before
+        yield from value
+    yield page
 
 
 def _source(name: str) -> str:

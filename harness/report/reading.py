@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
-from harness.collector.arrival import Arrival, Opened
+from harness.collector.arrival import Arrival, Content, Opened
 from harness.collector.ingest import Refusal
 from harness.report.captured import EnvelopeRecord, RefusalRecord
 from harness.report.consistency import require_consistent
@@ -13,6 +14,10 @@ from harness.report.decoding import decoded
 from harness.report.record import SCHEMA, VERSION, RunRecord
 from harness.report.report import Report
 from harness.wire.envelope import Envelope, MalformedEnvelope
+
+# Every check over a whole run asks for everything once more, so as much as may be is kept as it was read.
+_BYTES_KEPT = 256 * 1024 * 1024
+_ENVELOPES_KEPT = 500
 
 
 class UnreadableReport(ValueError):
@@ -60,19 +65,69 @@ def read_report(directory: Path) -> Report:
         UnreadableReport: there is none, it is not one that this version reads, or a body is missing or damaged.
     """
     record = read_record(directory)
+    bodies = _Bodies(record, directory)
+    for held in record.envelopes:
+        # Once now, so that what is missing is said before any work is done.
+        bodies.opened(held.number)
     return Report(
         record,
-        tuple(_arrival(held, directory) for held in record.envelopes),
+        tuple(_arrival(held, bodies) for held in record.envelopes),
         tuple(_refusal(held, directory) for held in record.refusals),
     )
 
 
-def _arrival(held: EnvelopeRecord, directory: Path) -> Arrival:
-    body = _bytes(held.file, directory)
-    try:
-        envelope = None if held.envelope is None else Envelope.parse(_bytes(held.envelope, directory))
-    except MalformedEnvelope as problem:
-        raise UnreadableReport(f"{directory / held.file} is damaged: {problem}; write the report again") from problem
+class _Bodies:
+    """Bodies of a report, read when they are asked for: together they may be larger than the memory."""
+
+    def __init__(self, record: RunRecord, directory: Path) -> None:
+        self._record = record
+        self._directory = directory
+        self._kept: dict[int, bytes] = {}
+        self._room = _BYTES_KEPT
+        self.opened = lru_cache(_ENVELOPES_KEPT)(self._open)
+
+    def _body(self, number: int) -> bytes:
+        if (kept := self._kept.get(number)) is not None:
+            return kept
+        body = _bytes(self._record.envelopes[number].file, self._directory)
+        if len(body) <= self._room:
+            self._room -= len(body)
+            self._kept[number] = body
+        return body
+
+    def _open(self, number: int) -> Opened:
+        held = self._record.envelopes[number]
+        body = self._body(number)
+        if held.envelope is None:
+            return Opened(body, None)
+        try:
+            made = body if held.envelope == held.file else _bytes(held.envelope, self._directory)
+            return Opened(body, Envelope.parse(made))
+        except MalformedEnvelope as problem:
+            raise UnreadableReport(
+                f"{self._directory / held.file} is damaged: {problem}; write the report again"
+            ) from problem
+
+
+class _InReport(Content):
+    """Content of an arrival that a report keeps."""
+
+    __slots__ = ("_bodies", "_number")
+
+    def __init__(self, number: int, bodies: _Bodies) -> None:
+        self._number = number
+        self._bodies = bodies
+
+    @property
+    def body(self) -> bytes:
+        return self._bodies.opened(self._number).body
+
+    @property
+    def envelope(self) -> Envelope | None:
+        return self._bodies.opened(self._number).envelope
+
+
+def _arrival(held: EnvelopeRecord, bodies: _Bodies) -> Arrival:
     return Arrival(
         number=held.number,
         received_at=held.received_at,
@@ -83,7 +138,7 @@ def _arrival(held: EnvelopeRecord, directory: Path) -> Arrival:
         query=held.query,
         content_encoding=held.content_encoding,
         wire_size=held.wire_size,
-        content=Opened(body, envelope),
+        content=_InReport(held.number, bodies),
     )
 
 

@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from harness.report.junit import junit_xml
 from harness.report.markdown import summary_markdown
-from harness.report.page_assembly import page_html
+from harness.report.page_assembly import page_parts
 from harness.report.record import SCHEMA, RunRecord
 from harness.report.recording import body_file, envelope_file, refusal_file
 from harness.report.report import Report
@@ -45,11 +46,11 @@ def write_report(report: Report, directory: Path) -> None:
             f"{directory} is not a report and not empty, so it was left as it is; name another place with --report"
         )
     record = report.record
-    files: Mapping[str, Callable[[], str]] = {
+    files: Mapping[str, Callable[[], Iterable[str]]] = {
         "run.json": lambda: run_json(record),
-        "index.html": lambda: page_html(record, report.arrivals),
-        "summary.md": lambda: summary_markdown(record),
-        "junit.xml": lambda: junit_xml(record),
+        "index.html": lambda: page_parts(record, report.arrivals),
+        "summary.md": lambda: [summary_markdown(record)],
+        "junit.xml": lambda: [junit_xml(record)],
     }
     staging = None
     try:
@@ -66,7 +67,8 @@ def write_report(report: Report, directory: Path) -> None:
         for number, refusal in enumerate(report.refusals):
             (complete / refusal_file(number)).write_bytes(refusal.body)
         for name, content in files.items():
-            (complete / name).write_text(content(), encoding="utf-8", errors="backslashreplace")
+            with (complete / name).open("w", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(content())
         _replace(directory, complete, staging / "previous")
     except OSError as problem:
         advice = "free some space or " if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
@@ -94,10 +96,31 @@ def append_step_summary(record: RunRecord) -> None:
         raise ReportNotWritten(f"${STEP_SUMMARY} ({named}) cannot be written: {problem.strerror}") from problem
 
 
-def run_json(record: RunRecord) -> str:
-    """The record as JSON: valid for every reader, whatever text the services sent."""
+def run_json(record: RunRecord) -> Iterator[str]:
+    """The record as JSON, in parts to be written one after the other; an entry of a list is a line of its own.
+
+    It is valid for every reader, whatever text the services sent.
+    """
     # Only ASCII: half a surrogate pair, which a service may well have sent, has no UTF-8 form but an escape.
-    return json.dumps(asdict(record), indent=1, sort_keys=True, ensure_ascii=True) + "\n"
+    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_members).encode
+    yield "{"
+    for number, name in enumerate(sorted(_members(record))):
+        value = getattr(record, name)
+        yield f"{',' if number else ''}\n {encode(name)}: "
+        if isinstance(value, tuple) and value:
+            yield "[\n  "
+            yield encode(value[0])
+            for entry in value[1:]:
+                yield ",\n  "
+                yield encode(entry)
+            yield "\n ]"
+        else:
+            yield encode(value)
+    yield "\n}\n"
+
+
+def _members(record: Any) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def _may_be_replaced(directory: Path) -> bool:

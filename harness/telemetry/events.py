@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.telemetry.origin import Origin
@@ -56,7 +57,7 @@ class Breadcrumb:
     timestamp: float | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorEvent:
     """An event item: an error, or a message when it carries no real exception.
 
@@ -79,7 +80,7 @@ class ErrorEvent:
         event_id = text(self.payload.get("event_id")) or text(self.origin.envelope_headers.get("event_id"))
         return event_id.replace("-", "").lower() if event_id else None
 
-    @property
+    @cached_property
     def exceptions(self) -> tuple[ExceptionValue, ...]:
         """The chain as sent, oldest first."""
         return tuple(_exception(mapping(value)) for value in sequence(self.payload.get("exception")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from harness.collector.inbox import Arrival
@@ -16,7 +17,11 @@ from harness.telemetry.spans import span_of_stream, spans_of_transaction
 from harness.verify.capture import Capture
 from harness.verify.diagnosis import describe
 from harness.verify.evidence import origin_of
-from harness.wire.envelope import Envelope, Item, MalformedPayload
+from harness.wire.envelope import Envelope, Item
+from harness.wire.json_text import InvalidJson, parse_json
+
+_MOST_REMEMBERED = 100
+_LARGEST_REMEMBERED = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,32 @@ def readable_items(sent: SentEnvelope, *types: str) -> Iterator[SentItem]:
     """
     for item in sent.envelope.items:
         if item.type in types:
-            try:
-                payload = item.json()
-            except MalformedPayload:
-                continue
+            payload = payload_of(item)
             if isinstance(payload, dict):
                 yield SentItem(item, payload, replace(sent.origin, item_headers=item.headers))
+
+
+def payload_of(item: Item) -> Any:
+    """The payload of an item as JSON; None when it is not JSON.
+
+    All checks look at the same items one after the other, so what was read lately is given again: leave it as it is.
+
+    Args:
+        item: the item.
+    """
+    if len(item.payload) > _LARGEST_REMEMBERED:
+        return _read(item.payload)
+    return _remembered(item.payload)
+
+
+def _read(payload: bytes) -> Any:
+    try:
+        return parse_json(payload.decode())
+    except (UnicodeDecodeError, InvalidJson):
+        return None
+
+
+_remembered = lru_cache(_MOST_REMEMBERED)(_read)
 
 
 def entries(item: SentItem) -> Iterator[SentEntry]:

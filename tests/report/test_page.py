@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.report.page_assembly import embedded_details, page_html
+from harness.report.page_assembly import embedded_details, page_parts
 from harness.report.record import DifferenceRecord, Outcome
 from tests.report.conftest import MakeRun, Run, finding
 from tests.samples import arrival, envelope, json_item
@@ -56,7 +56,7 @@ class Elements(HTMLParser):
 
 
 def page_of(run: Run, exit_status: int = 0) -> str:
-    return page_html(run.record(exit_status=exit_status), run.arrivals)
+    return "".join(page_parts(run.record(exit_status=exit_status), run.arrivals))
 
 
 def details_in(page: str) -> list[dict[str, Any]]:

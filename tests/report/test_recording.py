@@ -64,7 +64,7 @@ def test_a_capture_that_was_replaced_by_another_attempt_is_left_out(make_run: Ma
 
 
 def test_secrets_of_the_environment_are_named_and_never_written(make_run: MakeRun) -> None:
-    written = run_json(make_run(1).record())
+    written = "".join(run_json(make_run(1).record()))
     assert "real-secret-value" not in written
     assert json.loads(written)["captures"][0]["withheld"] == ["DB_PASSWORD of payment"]
     assert json.loads(written)["captures"][0]["canaries"] == {"the trigger's API key": "canary-value"}

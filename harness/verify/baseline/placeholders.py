@@ -20,6 +20,8 @@ _MEASURES = (
     (re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:bytes?|[kKMGT]i?B)\b"), "<size>"),
 )
 _TEMPORARY = re.compile(r"/(?:private/)?(?:tmp|var/folders/\S+?/T)/[^\s/\"']+")
+# What none of these rules can match is most of what there is, and known at a glance.
+_MAYBE_VOLATILE = re.compile(r"[\d/\\]|[a-f]{8}")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 VERSION = re.compile(r"v?\d+\.\d+(?:[.\-+]\w+)*\s*")
 
@@ -68,6 +70,8 @@ class Placeholders:
         return value
 
     def _text(self, text: str, *, numbered: bool) -> str:
+        if not _MAYBE_VOLATILE.search(text):
+            return text
         if self._root:
             text = text.replace(self._root, "<root>")
         text = _TEMPORARY.sub("<temporary>", text)

@@ -16,7 +16,7 @@ from harness.collector.limits import check_item_limits
 from harness.collector.messages import Refused
 from harness.telemetry.shape import number, seconds, text
 from harness.verify.finding import Finding, Severity
-from harness.verify.sent import SentEnvelope, SentItem, entries
+from harness.verify.sent import SentEnvelope, SentItem, entries, payload_of
 from harness.wire.envelope import Item, MalformedPayload
 
 CONTAINERS = {
@@ -112,13 +112,13 @@ def _payloads(sent: SentEnvelope) -> Iterator[Finding]:
 
 def _json_object(item: Item) -> dict[str, Any] | str:
     """The payload, or in words why it is not a JSON object."""
+    if isinstance(payload := payload_of(item), dict):
+        return payload
     try:
         payload = item.json()
     except MalformedPayload as malformed:
         return str(malformed)
-    if not isinstance(payload, dict):
-        return f"payload of the {item.type!r} item is a JSON {type(payload).__name__}, not an object"
-    return payload
+    return f"payload of the {item.type!r} item is a JSON {type(payload).__name__}, not an object"
 
 
 def _multiplicity(sent: SentEnvelope) -> Iterator[Finding]:
