@@ -2,6 +2,7 @@
 /** One line of JSON on stdout for each request, and the request id that joins it with the answer. */
 import * as Sentry from "@sentry/node";
 import { newIdentifier } from "../identifiers.mjs";
+import { scrub } from "../scrubbing.mjs";
 
 export const REQUEST_ID_HEADER = "X-Request-Id";
 const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
@@ -15,7 +16,7 @@ const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
  */
 export function writeLog(level, message, data = {}) {
   const line = { time: new Date().toISOString(), level, service: "payment", message, ...data };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  process.stdout.write(`${JSON.stringify(scrub(line))}\n`);
 }
 
 /**
