@@ -103,7 +103,7 @@ test("without its Redis the service answers 503, says so once, and comes back wi
     for (const path of ["/debug", "/debug/crash", "/debug"]) {
       const { status, body } = await service.get(path, headers);
       assert.equal(status, 503);
-      assert.equal(body.error, "a service behind payment is unavailable");
+      assert.equal(body.error, "unavailable");
     }
     assert.equal((await service.get("/debug", await access.headers({ scope: "" }))).status, 403);
     const last = await service.get("/debug");

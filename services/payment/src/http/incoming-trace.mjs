@@ -9,13 +9,13 @@ const SENTRY_TRACE = /^[ \t]*[0-9a-f]{32}-[0-9a-f]{16}(-[01])?[ \t]*$/;
 const SENTRY_KEY = /^sentry-(\w{1,64})$/;
 const PRINTABLE = /^[^\p{C}]+$/u;
 const DECIMAL = /^\d+(\.\d+)?(e-?\d+)?$/i;
-/** @type {Record<string, (value: string) => boolean>} */
-const READABLE = {
-  trace_id: (value) => /^[0-9a-f]{32}$/.test(value),
-  sample_rate: (value) => DECIMAL.test(value) && Number(value) <= 1,
-  sample_rand: (value) => DECIMAL.test(value) && Number(value) < 1,
-  sampled: (value) => value === "true" || value === "false",
-};
+/** @type {Map<string, (value: string) => boolean>} */
+const READABLE = new Map([
+  ["trace_id", (value) => /^[0-9a-f]{32}$/.test(value)],
+  ["sample_rate", (value) => DECIMAL.test(value) && Number(value) <= 1],
+  ["sample_rand", (value) => DECIMAL.test(value) && Number(value) < 1],
+  ["sampled", (value) => value === "true" || value === "false"],
+]);
 
 /** Look at each request before the SDK does; to be called before the SDK is started. */
 export function readTraceHeadersStrictly() {
@@ -43,7 +43,7 @@ export function readableBaggage(header) {
     const [key, value] = read(member);
     if (!key.startsWith("sentry-")) return true;
     const name = SENTRY_KEY.exec(key)?.[1];
-    const isReadable = name !== undefined && PRINTABLE.test(value) && (READABLE[name]?.(value) ?? true);
+    const isReadable = name !== undefined && PRINTABLE.test(value) && (READABLE.get(name)?.(value) ?? true);
     if (!isReadable || seen.has(name)) return false;
     seen.add(name);
     return true;
