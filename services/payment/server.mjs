@@ -11,8 +11,7 @@ const SHUTDOWN_MS = 1800;
 const IN_FLIGHT_MS = 800;
 // Longer than proxies keep an idle connection, else one may send a request just as this side closes it.
 const KEEP_ALIVE_MS = 65_000;
-// A request here is a few hundred bytes: who needs longer for it only holds a place.
-const HEADERS_MS = 10_000;
+// A request here is a few hundred bytes: who needs longer for it, or for its headers, only holds a place.
 const REQUEST_MS = 15_000;
 const CHECKING_MS = 1000;
 
@@ -38,7 +37,6 @@ const app = await orStop(() => createApp(settings));
 const server = createServer(
   {
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: CHECKING_MS,
   },

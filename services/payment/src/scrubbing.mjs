@@ -7,8 +7,8 @@ export const FILTERED = "[Filtered]";
 // A JWT (RFC 7519) is letters, digits, "-", "_" and ".", each as it is or percent-encoded, be it more than once. Its
 // first part begins with `eyJ`, the Base64 of `{"`, and so does, unless it is encrypted, the second.
 const START = "(?:e|%(?:25)*65)(?:y|%(?:25)*79)(?:J|%(?:25)*4[aA])";
-const PIECE = "(?:[\\w.-]|%(?:25)*(?:2[dDeE]|3\\d|4[1-9a-fA-F]|5[\\daAfF]|6[1-9a-fA-F]|7[\\daA]))";
-const TOKEN = new RegExp(`${START}${PIECE}{8,}`, "g");
+const LETTER = "(?:[\\w-]|%(?:25)*(?:2[dD]|3\\d|4[1-9a-fA-F]|5[\\daAfF]|6[1-9a-fA-F]|7[\\daA]))";
+const TOKEN = new RegExp(`${START}${LETTER}{8,}(?:(?:\\.|%(?:25)*2[eE])${LETTER}*)*`, "g");
 
 /**
  * @param {string} text

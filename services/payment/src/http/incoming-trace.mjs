@@ -6,8 +6,9 @@ import { hideTokens } from "../scrubbing.mjs";
 // The limit of the specification (W3C Baggage), and of the SDK for what it sends.
 const LONGEST_BAGGAGE = 8192;
 const SENTRY_TRACE = /^[ \t]*[0-9a-f]{32}-[0-9a-f]{16}(-[01])?[ \t]*$/;
-const SENTRY_KEY = /^sentry-(\w{1,64})$/;
-const PRINTABLE = /^[^\p{C}]+$/u;
+const MEMBER = /^[ -~]*=[ -~]*$/;
+const OF_SENTRY = /^sentry-([a-z_]{1,64})\s*=\s*(.*)$/;
+const PRINTABLE = /^\P{C}+$/u;
 const DECIMAL = /^\d+(\.\d+)?(e-?\d+)?$/i;
 /** @type {Map<string, (value: string) => boolean>} */
 const READABLE = new Map([
@@ -31,43 +32,52 @@ export function readTraceHeadersStrictly() {
 }
 
 /**
+ * Sentry's own members stay or go together: with a part of them, a trace would be sampled by two opinions.
+ *
  * @param {string} header
- * @returns {string} its members without those of Sentry that cannot be read or are there twice, and without tokens
+ * @returns {string} its members that are printable ASCII without a token, Sentry's only if each of them can be read
  */
 export function readableBaggage(header) {
-  const seen = new Set();
-  let length = 0;
-  const kept = header.split(",").filter((member) => {
-    length += member.length + 1;
-    if (length > LONGEST_BAGGAGE || hideTokens(member) !== member) return false;
-    const [key, value] = read(member);
-    if (!key.startsWith("sentry-")) return true;
-    const name = SENTRY_KEY.exec(key)?.[1];
-    const isReadable = name !== undefined && PRINTABLE.test(value) && (READABLE.get(name)?.(value) ?? true);
-    if (!isReadable || seen.has(name)) return false;
-    seen.add(name);
-    return true;
-  });
-  return kept.join(",");
+  if (header.length > LONGEST_BAGGAGE) return "";
+  const members = header.split(",").map((member) => member.trim());
+  const areOursReadable = members.every((member) => !isOfSentry(member) || (mayPass(member) && isReadable(member)));
+  return members.filter((member) => mayPass(member) && (areOursReadable || !isOfSentry(member))).join(",");
 }
 
 /**
  * @param {string} member
- * @returns {[string, string]} key and value, decoded; a value that cannot be is empty
+ * @returns {boolean}
  */
-function read(member) {
-  const [key, ...value] = member.split("=").map((part) => part.trim());
-  return [decode(key) ?? key, decode(value.join("=")) ?? ""];
+function mayPass(member) {
+  return MEMBER.test(member) && hideTokens(member) === member;
+}
+
+/**
+ * @param {string} member
+ * @returns {boolean} whether the SDK would take it for one of its own, which may be encoded
+ */
+function isOfSentry(member) {
+  return decode(member).startsWith("sentry-");
+}
+
+/**
+ * @param {string} member one of Sentry's
+ * @returns {boolean}
+ */
+function isReadable(member) {
+  const [, name = "", quoted = ""] = OF_SENTRY.exec(member) ?? [];
+  const value = decode(quoted);
+  return name !== "" && PRINTABLE.test(value) && (READABLE.get(name)?.(value) ?? true);
 }
 
 /**
  * @param {string} text
- * @returns {string | undefined}
+ * @returns {string} empty if it cannot be decoded
  */
 function decode(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return undefined;
+    return text.startsWith("sentry-") ? text : "";
   }
 }
