@@ -25,7 +25,10 @@ export async function createApp({ openingBalanceCents, providerApiKey, isTrusted
   const app = express();
   app.disable("x-powered-by");
   // Only who connects is believed, and only about who connected to it: what stood in the header before is hearsay.
-  app.set("trust proxy", (/** @type {string} */ address, /** @type {number} */ hop) => hop === 0 && isTrustedProxy(address));
+  app.set(
+    "trust proxy",
+    (/** @type {string} */ address, /** @type {number} */ hop) => hop === 0 && isTrustedProxy(address),
+  );
   if (debug) {
     const endpoints = [
       ...crashEndpoints(ledger, new PayoutProvider(providerApiKey)),

@@ -46,7 +46,5 @@ function scrubbed(value) {
   if (typeof value === "string") return hideTokens(value);
   if (Array.isArray(value)) return value.map(scrubbed);
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [hideTokens(key), scrubbed(inner)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [hideTokens(key), scrubbed(inner)]));
 }

@@ -22,7 +22,7 @@ export class BadSetting extends Error {
  * @property {number} port port to listen on; 0 means any free port
  * @property {number} openingBalanceCents what a wallet holds when it is used for the first time
  * @property {string} providerApiKey key of the payout provider; secret
- * @property {(address: string) => boolean} isTrustedProxy whether to believe who connects from there in whose name it asks
+ * @property {(address: string) => boolean} isTrustedProxy whether to believe who connects from there for whom it asks
  * @property {DebugSettings} [debug] who may use the debug endpoints; without it there are none
  */
 
@@ -121,16 +121,16 @@ function readDebugSettings(environment) {
  */
 function readTrustedProxies(text) {
   const trusted = new BlockList();
-  for (const entry of text.split(",").map((part) => part.trim())) {
+  const entries = text.split(",").map((entry) => entry.trim());
+  for (const entry of entries.filter(Boolean)) {
     const [, address = "", prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(entry) ?? [];
     const bits = isIP(address) === 6 ? 128 : 32;
-    if (isIP(address) && Number(prefix ?? bits) <= bits) {
-      trusted.addSubnet(address, Number(prefix ?? bits), bits === 128 ? "ipv6" : "ipv4");
-    } else if (entry !== "" || text.trim() !== "") {
+    if (!isIP(address) || Number(prefix ?? bits) > bits) {
       throw new BadSetting(
         `TRUSTED_PROXIES must be addresses or networks such as 127.0.0.1,10.0.0.0/8,::1, not "${text}"`,
       );
     }
+    trusted.addSubnet(address, Number(prefix ?? bits), bits === 128 ? "ipv6" : "ipv4");
   }
   return (address) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 }

@@ -8,7 +8,8 @@ import { Service, newTrace } from "./service.mjs";
 import { Sink } from "./sink.mjs";
 import { Access } from "./tokens.mjs";
 
-const ANNOUNCED = "POST /process HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+const ANNOUNCED =
+  "POST /process HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
 const HALF = "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ";
 
 /** @type {Sink} */
@@ -40,11 +41,30 @@ async function assertUnimpressed() {
   assert.equal((await service.get("/health")).status, 200);
   const { code, stderr } = await service.stop();
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-  assert.deepEqual(sink.items.filter(({ type }) => type === "event").map(({ payload }) => payload.exception), []);
+  assert.deepEqual(
+    sink.items.filter(({ type }) => type === "event").map(({ payload }) => payload.exception),
+    [],
+  );
 }
 
 test("trace headers that cannot be read are no error, and their members reach nobody", async () => {
-  const values = ["inf", "Infinity", "1e999", "nan", "NaN", "-1", "1.5", "garbage", "0x1", "%", "%00", "\xff", "", "1_0", "%31"];
+  const values = [
+    "inf",
+    "Infinity",
+    "1e999",
+    "nan",
+    "NaN",
+    "-1",
+    "1.5",
+    "garbage",
+    "0x1",
+    "%",
+    "%00",
+    "\xff",
+    "",
+    "1_0",
+    "%31",
+  ];
   const baggages = [
     ...values.map((value) => `sentry-sample_rate=${value}`),
     ...[...values, "1"].map((value) => `sentry-sample_rand=${value}`),
@@ -64,7 +84,15 @@ test("trace headers that cannot be read are no error, and their members reach no
     );
     assert.match(answer, /^HTTP\/1\.1 200 /, baggage);
   }
-  const garbage = ["", "-", "x", "0".repeat(32), `${"0".repeat(32)}-${"0".repeat(16)}-7`, "\xff", "a".repeat(9000)];
+  const garbage = [
+    "",
+    "-",
+    "x",
+    "0".repeat(32),
+    `${"0".repeat(32)}-${"0".repeat(16)}-7`,
+    "\xff",
+    "a".repeat(9000),
+  ];
   for (const trace of garbage) {
     const answer = await service.raw(
       `GET /balance/anna HTTP/1.1\r\nHost: a\r\nsentry-trace: ${trace}\r\nConnection: close\r\n\r\n`,

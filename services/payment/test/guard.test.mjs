@@ -144,12 +144,20 @@ test("nothing but one good token gets in, and the answer says no more than that"
     await access.token({ jti: 7 }),
     ...(await Promise.all(["a\n", "\ud800", "a\u0000b"].map((jti) => access.token({ jti })))),
     ...(await Promise.all(
-      [{ kid: null }, { crit: ["b64"], b64: true }, { crit: ["exp"], exp: 1 }, { b64: false }, { b64: true }, { alg: null }, { crit: [] }].map(
-        (header) => access.forge(header),
-      ),
+      [
+        { kid: null },
+        { crit: ["b64"], b64: true },
+        { crit: ["exp"], exp: 1 },
+        { b64: false },
+        { b64: true },
+        { alg: null },
+        { crit: [] },
+      ].map((header) => access.forge(header)),
     )),
     ...(await Promise.all(["sub", "aud", "iat", "exp"].map((claim) => access.token({ [claim]: undefined })))),
-    ...(await Promise.all(["", "a".repeat(129), "a\nb", "a\u202eb", "\udc00", 7].map((sub) => access.token({ sub })))),
+    ...(await Promise.all(
+      ["", "a".repeat(129), "a\nb", "a\u202eb", "\udc00", 7].map((sub) => access.token({ sub })),
+    )),
   ];
   /** @type {import("node:http").OutgoingHttpHeaders[]} */
   const headers = [
@@ -170,8 +178,15 @@ test("nothing but one good token gets in, and the answer says no more than that"
     assert.deepEqual(answer.body, { error: "unauthorized", request_id: answer.headers["x-request-id"] });
     assert.equal(answer.headers.ratelimit, undefined);
   }
-  for (const right of [good, await access.token({ aud: ["other", "debug-endpoints"] }), await access.forge({})]) {
-    assert.equal((await service.send("/debug", { headers: { authorization: `bearer ${right}` } })).status, 200);
+  for (const right of [
+    good,
+    await access.token({ aud: ["other", "debug-endpoints"] }),
+    await access.forge({}),
+  ]) {
+    assert.equal(
+      (await service.send("/debug", { headers: { authorization: `bearer ${right}` } })).status,
+      200,
+    );
   }
 });
 
@@ -252,7 +267,7 @@ test("only a regular file in UTF-8 is read", async (t) => {
       "a directory": () => mkdirSync(path),
       "a device": () => symlinkSync("/dev/zero", path),
       "a link to itself": () => symlinkSync(path, path),
-      "nothing": () => {},
+      nothing: () => {},
       "no UTF-8": () => writeFileSync(path, good.toString().replace("{", '{"\xff": 1,'), "latin1"),
       "with a byte order mark": () => writeFileSync(path, `\ufeff${good}`),
     };
@@ -434,7 +449,11 @@ test("every decision is in the log, and what was allowed in Sentry, without the 
 });
 
 test("the audit believes trusted proxies alone, and only about who connected to them", async (t) => {
-  const own = await Service.start({ ...access.environment, TRUSTED_PROXIES: "10.0.0.0/8,127.0.0.1,::1" });
+  const own = await Service.start({
+    ...access.environment,
+    HOST: "::",
+    TRUSTED_PROXIES: "10.0.0.0/8, 127.0.0.1,::1,",
+  });
   t.after(() => own.kill());
   /** @type {[Service, string, string][]} */
   const cases = [
@@ -442,13 +461,16 @@ test("the audit believes trusted proxies alone, and only about who connected to 
     [own, "192.0.2.1", "192.0.2.1"],
     [own, "192.0.2.1, 2001:db8::7", "2001:db8::7"],
     [own, "192.0.2.1, 127.0.0.1", "127.0.0.1"],
+    [own, "::ffff:192.0.2.1", "192.0.2.1"],
     [own, "192.0.2.1, unknown", "127.0.0.1"],
     [own, "192.0.2.1,", "127.0.0.1"],
     [own, "", "127.0.0.1"],
   ];
   for (const [asked, forwarded, from] of cases) {
-    const { body } = await asked.get("/debug", { "x-forwarded-for": forwarded, "x-real-ip": "192.0.2.9" });
-    await asked.logged(body.request_id);
+    const headers = { "x-forwarded-for": forwarded, "x-real-ip": "192.0.2.9" };
+    const { body } = await asked.get("/debug", headers);
+    // What is logged about the next one comes after all that is about this one.
+    await asked.logged((await asked.get("/debug")).body.request_id);
     const entry = asked.lines.find(
       ({ message, request_id }) => message === "debug.trigger" && request_id === body.request_id,
     );

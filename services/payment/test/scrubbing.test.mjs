@@ -24,10 +24,19 @@ test("a token is known by its form, whole, cut or encoded, and nothing else is",
     `%65${token.slice(1)}`,
     encode(token, () => true),
     encode(token, () => true).toUpperCase(),
-    encode(encode(token, () => true), (letter) => letter === "%"),
+    encode(
+      encode(token, () => true),
+      (letter) => letter === "%",
+    ),
   ];
   for (const form of forms) {
-    for (const [before, after] of [["", ""], ["Bearer ", " x"], ["/a?t=", "&b=1"], ["%22", "%22"], ["\n", "%20c"]]) {
+    for (const [before, after] of [
+      ["", ""],
+      ["Bearer ", " x"],
+      ["/a?t=", "&b=1"],
+      ["%22", "%22"],
+      ["\n", "%20c"],
+    ]) {
       assert.equal(hideTokens(before + form + after), before + FILTERED + after, form);
     }
   }
@@ -56,7 +65,12 @@ for (const lifecycle of ["stream", "static"]) {
       access.close();
     });
     const good = await access.token();
-    const forms = [good, good.replaceAll(".", "%2E"), `%65${good.slice(1)}`, encode(good, (letter) => letter !== "%")];
+    const forms = [
+      good,
+      good.replaceAll(".", "%2E"),
+      `%65${good.slice(1)}`,
+      encode(good, (letter) => letter !== "%"),
+    ];
     const answers = [];
     const plain = newTrace();
     for (const form of forms) {
@@ -67,9 +81,15 @@ for (const lifecycle of ["stream", "static"]) {
           `sentry-trace: ${traceId}-${spanId}-1`,
           `baggage: sentry-trace_id=${traceId},sentry-release=${form},sentry-x${form}=1,shop=${form},${form}=1`,
           `Authorization: Bearer ${good}`,
-          ...["User-Agent", "X-Forwarded-Host", "Cookie", "Accept", "Content-Type", "X-Debug-User", "Referer"].map(
-            (name) => `${name}: ${form}`,
-          ),
+          ...[
+            "User-Agent",
+            "X-Forwarded-Host",
+            "Cookie",
+            "Accept",
+            "Content-Type",
+            "X-Debug-User",
+            "Referer",
+          ].map((name) => `${name}: ${form}`),
           `X-Request-Id: ${form.split(".")[0].slice(0, 60)}`,
           "Connection: close\r\n\r\n",
         ].join("\r\n");
@@ -93,7 +113,11 @@ for (const lifecycle of ["stream", "static"]) {
       assert.ok(kinds.has(kind), kind);
     }
     const bodies = answers.map((answer) => answer.split("\r\n\r\n")[1]);
-    for (const [where, seen] of Object.entries({ sent: sink.items, logged: service.lines, answered: bodies })) {
+    for (const [where, seen] of Object.entries({
+      sent: sink.items,
+      logged: service.lines,
+      answered: bodies,
+    })) {
       const text = JSON.stringify(seen);
       for (const part of forms.flatMap((form) => [form, ...form.split("."), form.slice(0, 24)])) {
         const at = text.indexOf(part);

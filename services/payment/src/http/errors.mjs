@@ -34,7 +34,10 @@ export function answerError(error, _request, response, next) {
 export function answerNotFound(request, response) {
   response
     .status(404)
-    .json({ error: hideTokens(`there is no ${request.method} ${request.path}`), request_id: requestIdOf(response) });
+    .json({
+      error: hideTokens(`there is no ${request.method} ${request.path}`),
+      request_id: requestIdOf(response),
+    });
 }
 
 /**

@@ -40,7 +40,9 @@ export function readTraceHeadersStrictly() {
 export function readableBaggage(header) {
   if (header.length > LONGEST_BAGGAGE) return "";
   const members = header.split(",").map((member) => member.trim());
-  const areOursReadable = members.every((member) => !isOfSentry(member) || (mayPass(member) && isReadable(member)));
+  const areOursReadable = members.every(
+    (member) => !isOfSentry(member) || (mayPass(member) && isReadable(member)),
+  );
   return members.filter((member) => mayPass(member) && (areOursReadable || !isOfSentry(member))).join(",");
 }
 

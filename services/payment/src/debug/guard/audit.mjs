@@ -114,5 +114,7 @@ function keepQuiet() {
  * @returns {string | undefined} the address that a trusted proxy saw, else the one that connected
  */
 function addressOf({ ip = "", socket }) {
-  return isIP(ip) ? ip : socket.remoteAddress;
+  const address = isIP(ip) ? ip : socket.remoteAddress;
+  // How a server that listens on IPv6 sees who came by IPv4.
+  return address?.replace(/^::ffff:(?=[\d.]+$)/i, "");
 }
