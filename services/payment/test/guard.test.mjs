@@ -463,7 +463,7 @@ test("the audit believes trusted proxies alone, and only about who connected to 
     [own, "192.0.2.1, 127.0.0.1", "127.0.0.1"],
     [own, "::ffff:192.0.2.1", "192.0.2.1"],
     [own, "192.0.2.1, unknown", "127.0.0.1"],
-    [own, "192.0.2.1,", "127.0.0.1"],
+    [own, "192.0.2.1, , 127.0.0.1", "127.0.0.1"],
     [own, "", "127.0.0.1"],
   ];
   for (const [asked, forwarded, from] of cases) {

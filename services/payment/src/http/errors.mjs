@@ -32,12 +32,10 @@ export function answerError(error, _request, response, next) {
  * @param {import("express").Response} response
  */
 export function answerNotFound(request, response) {
-  response
-    .status(404)
-    .json({
-      error: hideTokens(`there is no ${request.method} ${request.path}`),
-      request_id: requestIdOf(response),
-    });
+  response.status(404).json({
+    error: hideTokens(`there is no ${request.method} ${request.path}`),
+    request_id: requestIdOf(response),
+  });
 }
 
 /**
