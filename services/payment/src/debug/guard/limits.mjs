@@ -136,7 +136,7 @@ export class WindowsInMemory {
       this.#windows.delete(key);
       this.#windows.set(key, times);
     }
-    return [room, times.length, (times[0] ?? now) + windowMs - now];
+    return [room, times.length, (times[0] ?? now) - now + windowMs];
   }
 }
 
