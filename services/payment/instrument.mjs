@@ -1,8 +1,10 @@
 // @ts-check
 /** Starts the Sentry SDK; preloaded by `node --import`, so that Express and pg load instrumented. */
 import * as Sentry from "@sentry/node";
+import { readTraceHeadersStrictly } from "./src/http/incoming-trace.mjs";
 import { statusOf } from "./src/http/status.mjs";
 import { runtimeContextsIntegration } from "./src/runtime-contexts.mjs";
+import { makeScrubbingTransport } from "./src/scrubbing.mjs";
 import { checkDsn, orStop } from "./src/settings.mjs";
 
 // What is not named here is sent as "[Filtered]". Names are matched in part: "host" allows X-Forwarded-Host too.
@@ -22,7 +24,9 @@ Error.stackTraceLimit = 50;
 
 await orStop(() => checkDsn(process.env));
 
+readTraceHeadersStrictly();
 Sentry.init({
+  transport: makeScrubbingTransport,
   defaultIntegrations: false,
   integrations: [
     Sentry.eventFiltersIntegration(),

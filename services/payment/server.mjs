@@ -11,6 +11,9 @@ const SHUTDOWN_MS = 1800;
 const IN_FLIGHT_MS = 800;
 // Longer than proxies keep an idle connection, else one may send a request just as this side closes it.
 const KEEP_ALIVE_MS = 65_000;
+// A request here is a few hundred bytes: who needs longer for it, or for its headers, only holds a place.
+const REQUEST_MS = 15_000;
+const CHECKING_MS = 1000;
 
 /**
  * Finish what is in flight, send what the SDK still holds, exit. A process that ends by a signal without this
@@ -31,7 +34,14 @@ async function shutDown(server) {
 
 const settings = await orStop(() => readSettings(process.env));
 const app = await orStop(() => createApp(settings));
-const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+const server = createServer(
+  {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECKING_MS,
+  },
+  app,
+);
 
 // A connection is idle again after its answer; without this it would hold up a shutdown that began before.
 server.on("request", (_request, response) => {

@@ -9,7 +9,8 @@ const LIFE_S = 300;
 const SUBJECT = "debug-panel";
 const AUDIENCE = "debug-endpoints";
 const SCOPE = "debug:read debug:crash debug:load";
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+const DEFAULT_PORT = 80;
 
 /**
  * @typedef {object} SignedToken
@@ -39,21 +40,23 @@ export function openSigning(path) {
   };
 }
 
-/** Whether a host, with or without a port, is this machine as only this machine knows it. */
-export function isLoopback(/** @type {string} */ host) {
-  return URL.canParse(`http://${host}`) && LOOPBACK.has(new URL(`http://${host}`).hostname);
+/** Whether an address to listen on is this machine as only this machine knows it. */
+export function isLoopback(/** @type {string} */ address) {
+  return LOOPBACK.includes(address.includes(":") ? `[${address}]` : address);
 }
 
 /**
  * Whether a request comes from a page of this very server, opened on this machine.
  *
- * A browser sends Origin with every POST and lets no page choose it. It keeps out other sites, names that others make
- * point here (the host is none of ours), and a proxy that publishes the page (the origin is not the host it asks for).
+ * A browser sends Origin with every POST and lets no page choose it. What this server is called is known from the port
+ * that it listens on, not from the request: that keeps out other sites, other servers of this machine, names that others
+ * make point here, and a proxy that publishes the page.
  *
  * @param {import("node:http").IncomingMessage} request
  */
-export function isFromOwnPage({ headers: { origin, host = "" } }) {
-  return isLoopback(host) && origin === `http://${host}`;
+export function isFromOwnPage({ headers: { origin, host = "" }, socket: { localPort } }) {
+  const port = localPort === DEFAULT_PORT ? "" : `:${localPort}`;
+  return LOOPBACK.some((name) => host === name + port && origin === `http://${host}`);
 }
 
 /**

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { jwtVerify } from "jose";
 import { afterEach, expect, test } from "vitest";
 import { readSettings } from "../server/settings.mjs";
+import { isLoopback } from "../server/signing.mjs";
 import { openSite } from "../server/site.mjs";
 
 const PATH = "/debug-token";
@@ -61,12 +62,28 @@ test.each([
   expect((await (await fetch(`http://${host}/config.json`)).json()).signsTokens).toBe(true);
 });
 
+function spelled(host: string): Record<string, string> {
+  return { Host: host, Origin: `http://${host}` };
+}
+
+test.each(["localhost", "127.0.0.1", "[::1]"])("the page may be opened as %s", async (name) => {
+  const host = await serve({ DEBUG_SIGNING_KEY_FILE: FILES.EdDSA });
+  expect((await ask(host, spelled(`${name}:${host.split(":")[1]}`))).status).toBe(200);
+});
+
 test.each<[string, (host: string) => Record<string, string>]>([
   ["nobody's page", () => ({})],
   ["another site", () => ({ Origin: "https://evil.example" })],
   ["another port of this machine", () => ({ Origin: "http://127.0.0.1:1" })],
   ["a page without an origin", () => ({ Origin: "null" })],
   ["a name that somebody makes point here", () => ({ Host: "evil.example", Origin: "http://evil.example" })],
+  ["another server of this machine that speaks of itself", () => ({ Host: "127.0.0.1:1", Origin: "http://127.0.0.1:1" })],
+  ["a page without its port", () => ({ Host: "127.0.0.1", Origin: "http://127.0.0.1" })],
+  ["a page that came by TLS", (host) => ({ Origin: `https://${host}` })],
+  ["another name of ours than it asks for", (host) => ({ Origin: `http://localhost:${host.split(":")[1]}` })],
+  ["our address in another spelling", (host) => spelled(`127.1:${host.split(":")[1]}`)],
+  ["a host with somebody before it", (host) => spelled(`x@${host}`)],
+  ["a host in capitals", (host) => spelled(`LOCALHOST:${host.split(":")[1]}`)],
   ["a proxy in front", (host) => ({ Origin: "https://casino.example", Host: host })],
   ["a name that begins like ours", () => ({ Host: "127.0.0.1.evil.example", Origin: "http://127.0.0.1.evil.example" })],
 ])("%s gets none", async (_who, headers) => {
@@ -79,6 +96,15 @@ test.each<[string, (host: string) => Record<string, string>]>([
 test("it is given for a POST alone", async () => {
   const host = await serve({ DEBUG_SIGNING_KEY_FILE: FILES.EdDSA });
   expect((await ask(host, { Origin: `http://${host}` }, "GET")).status).toBe(404);
+});
+
+test.each([
+  ["::1", true],
+  ["localhost", true],
+  ["[::1]", false],
+  ["::", false],
+])("whether %s is an address that only this machine knows: %s", (address, known) => {
+  expect(isLoopback(address)).toBe(known);
 });
 
 test("without a key there is no such place", async () => {

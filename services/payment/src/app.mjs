@@ -19,11 +19,16 @@ import { Wallets } from "./ledger/wallets.mjs";
  * @returns {Promise<import("express").Express>}
  * @throws {import("./settings.mjs").BadSetting} the file of DEBUG_KEYS_FILE cannot be used
  */
-export async function createApp({ openingBalanceCents, providerApiKey, debug }) {
+export async function createApp({ openingBalanceCents, providerApiKey, isTrustedProxy, debug }) {
   const ledger = new Ledger();
   const wallets = new Wallets(ledger, openingBalanceCents);
   const app = express();
   app.disable("x-powered-by");
+  // Only who connects is believed, and only about who connected to it: what stood in the header before is hearsay.
+  app.set(
+    "trust proxy",
+    (/** @type {string} */ address, /** @type {number} */ hop) => hop === 0 && isTrustedProxy(address),
+  );
   if (debug) {
     const endpoints = [
       ...crashEndpoints(ledger, new PayoutProvider(providerApiKey)),

@@ -1,5 +1,6 @@
 // @ts-check
 /** Settings from the environment, and one clear message with exit code 2 when one of them is wrong. */
+import { BlockList, isIP } from "node:net";
 
 const EXIT_BAD_SETTING = 2;
 const HIGHEST_PORT = 65_535;
@@ -21,6 +22,7 @@ export class BadSetting extends Error {
  * @property {number} port port to listen on; 0 means any free port
  * @property {number} openingBalanceCents what a wallet holds when it is used for the first time
  * @property {string} providerApiKey key of the payout provider; secret
+ * @property {(address: string) => boolean} isTrustedProxy whether to believe who connects from there for whom it asks
  * @property {DebugSettings} [debug] who may use the debug endpoints; without it there are none
  */
 
@@ -54,7 +56,7 @@ export function checkDsn(environment) {
  *
  * @param {NodeJS.ProcessEnv} environment
  * @returns {Settings}
- * @throws {BadSetting} a variable is set to something that is not a whole number in its range
+ * @throws {BadSetting} a variable is set to something that cannot be meant
  */
 export function readSettings(environment) {
   return {
@@ -66,6 +68,7 @@ export function readSettings(environment) {
       highest: 100_000_000,
     }),
     providerApiKey: environment.PAYMENT_PROVIDER_API_KEY?.trim() || SANDBOX_API_KEY,
+    isTrustedProxy: readTrustedProxies(environment.TRUSTED_PROXIES ?? ""),
     debug: readDebugSettings(environment),
   };
 }
@@ -109,6 +112,27 @@ function readDebugSettings(environment) {
     concurrency,
     limitsUrl,
   };
+}
+
+/**
+ * @param {string} text addresses and networks, with commas between
+ * @returns {(address: string) => boolean}
+ * @throws {BadSetting} one of them is neither
+ */
+function readTrustedProxies(text) {
+  const trusted = new BlockList();
+  const entries = text.split(",").map((entry) => entry.trim());
+  for (const entry of entries.filter(Boolean)) {
+    const [, address = "", prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(entry) ?? [];
+    const bits = isIP(address) === 6 ? 128 : 32;
+    if (!isIP(address) || Number(prefix ?? bits) > bits) {
+      throw new BadSetting(
+        `TRUSTED_PROXIES must be addresses or networks such as 127.0.0.1,10.0.0.0/8,::1, not "${text}"`,
+      );
+    }
+    trusted.addSubnet(address, Number(prefix ?? bits), bits === 128 ? "ipv6" : "ipv4");
+  }
+  return (address) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 }
 
 /**

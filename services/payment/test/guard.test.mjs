@@ -1,7 +1,9 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { exportJWK } from "jose";
 import { RefusalBudget } from "../src/debug/guard/audit.mjs";
 import { Service, newTrace } from "./service.mjs";
 import { Sink } from "./sink.mjs";
@@ -140,8 +142,22 @@ test("nothing but one good token gets in, and the answer says no more than that"
     await access.token({ aud: "other" }),
     await access.token({ scope: ["debug:crash"] }),
     await access.token({ jti: 7 }),
+    ...(await Promise.all(["a\n", "\ud800", "a\u0000b"].map((jti) => access.token({ jti })))),
+    ...(await Promise.all(
+      [
+        { kid: null },
+        { crit: ["b64"], b64: true },
+        { crit: ["exp"], exp: 1 },
+        { b64: false },
+        { b64: true },
+        { alg: null },
+        { crit: [] },
+      ].map((header) => access.forge(header)),
+    )),
     ...(await Promise.all(["sub", "aud", "iat", "exp"].map((claim) => access.token({ [claim]: undefined })))),
-    ...(await Promise.all(["", "a".repeat(129), "a\nb", "a\u202eb", 7].map((sub) => access.token({ sub })))),
+    ...(await Promise.all(
+      ["", "a".repeat(129), "a\nb", "a\u202eb", "\udc00", 7].map((sub) => access.token({ sub })),
+    )),
   ];
   /** @type {import("node:http").OutgoingHttpHeaders[]} */
   const headers = [
@@ -162,10 +178,37 @@ test("nothing but one good token gets in, and the answer says no more than that"
     assert.deepEqual(answer.body, { error: "unauthorized", request_id: answer.headers["x-request-id"] });
     assert.equal(answer.headers.ratelimit, undefined);
   }
-  assert.equal((await service.send("/debug", { headers: { authorization: `bearer ${good}` } })).status, 200);
+  for (const right of [
+    good,
+    await access.token({ aud: ["other", "debug-endpoints"] }),
+    await access.forge({}),
+  ]) {
+    assert.equal(
+      (await service.send("/debug", { headers: { authorization: `bearer ${right}` } })).status,
+      200,
+    );
+  }
 });
 
-test("P-256 serves as well, keys change while the service runs, and bad ones let nobody in", async (t) => {
+/**
+ * See that nobody gets in, which is said once.
+ *
+ * @param {string} setting
+ * @param {number} status
+ * @param {Record<string, string>} headers
+ * @param {string} why
+ */
+async function assertClosed(setting, status, headers, why) {
+  const before = service.lines.length;
+  assert.equal((await service.get("/debug", headers)).status, status, why);
+  const last = await service.get("/debug/crash", headers);
+  assert.equal(last.status, status, why);
+  await service.logged(last.body.request_id);
+  const said = service.lines.slice(before).filter(({ message }) => message.startsWith(`${setting} cannot`));
+  assert.equal(said.length, 1, why);
+}
+
+test("P-256 serves as well, and keys change while the service runs", async (t) => {
   t.after(() => access.trust([access.keys]));
   const curve = await newKeys("ES256");
   const curveHeaders = {
@@ -178,21 +221,65 @@ test("P-256 serves as well, keys change while the service runs, and bad ones let
   assert.equal((await service.get("/debug", headers)).status, 200);
   await access.trust([curve]);
   assert.equal((await service.get("/debug", headers)).status, 401);
-  await access.trust([curve], { x: "AAAA" });
-  const keyless = await service.get("/debug", curveHeaders);
-  assert.equal(keyless.status, 401);
-  await service.logged(keyless.body.request_id);
-  assert.ok(service.lines.some(({ message }) => message === "a key of DEBUG_KEYS_FILE is none"));
-  await access.trust([curve], { use: "enc" });
-  const before = service.lines.length;
-  assert.equal((await service.get("/debug", curveHeaders)).status, 401);
-  const last = await service.get("/debug", curveHeaders);
-  assert.equal(last.status, 401);
-  await service.logged(last.body.request_id);
-  const said = service.lines
-    .slice(before)
-    .filter(({ message }) => message.startsWith("DEBUG_KEYS_FILE cannot"));
-  assert.equal(said.length, 1);
+  await access.trust([curve], { key_ops: ["sign", "verify"], use: "sig", alg: "ES256", kid: "a" });
+  assert.equal((await service.get("/debug", curveHeaders)).status, 200);
+});
+
+test("one bad key makes the whole file invalid, which is said once", async (t) => {
+  t.after(() => access.trust([access.keys]));
+  const headers = await access.headers();
+  const bad = [
+    { x: "AAAA" },
+    { x: undefined },
+    { use: "enc" },
+    { use: null },
+    { key_ops: ["sign"] },
+    { key_ops: "verify" },
+    { alg: "ES256" },
+    { alg: null },
+    { kid: 7 },
+    { kty: "EC" },
+    { crv: "X25519" },
+    { d: "AAAA" },
+  ];
+  const good = await exportJWK(access.keys.publicKey);
+  for (const properties of bad) {
+    writeFileSync(access.keysFile, JSON.stringify({ keys: [good, { ...good, ...properties }] }));
+    await assertClosed("DEBUG_KEYS_FILE", 401, headers, JSON.stringify(properties));
+    await access.trust([access.keys]);
+    assert.equal((await service.get("/debug", headers)).status, 200);
+  }
+});
+
+test("only a regular file in UTF-8 is read", async (t) => {
+  const headers = await access.headers();
+  /** @type {[string, string, number, () => unknown][]} */
+  const files = [
+    ["DEBUG_FLAGS_FILE", access.flagsFile, 404, () => access.switch({ debug: true })],
+    ["DEBUG_KEYS_FILE", access.keysFile, 401, () => access.trust([access.keys])],
+  ];
+  for (const [setting, path, status, mend] of files) {
+    const good = readFileSync(path);
+    t.after(mend);
+    /** @type {Record<string, () => unknown>} */
+    const spoil = {
+      "a FIFO": () => execFileSync("mkfifo", [path]),
+      "a directory": () => mkdirSync(path),
+      "a device": () => symlinkSync("/dev/zero", path),
+      "a link to itself": () => symlinkSync(path, path),
+      nothing: () => {},
+      "no UTF-8": () => writeFileSync(path, good.toString().replace("{", '{"\xff": 1,'), "latin1"),
+      "with a byte order mark": () => writeFileSync(path, `\ufeff${good}`),
+    };
+    for (const [what, put] of Object.entries(spoil)) {
+      rmSync(path, { recursive: true });
+      put();
+      await assertClosed(setting, status, headers, `${setting} is ${what}`);
+      rmSync(path, { recursive: true, force: true });
+      await mend();
+      assert.equal((await service.get("/debug", headers)).status, 200, what);
+    }
+  }
 });
 
 test("each group needs its scope", async () => {
@@ -279,7 +366,11 @@ test("callers who hang up leave their place to others", async () => {
 });
 
 test("every decision is in the log, and what was allowed in Sentry, without the token", async () => {
-  const own = await Service.start({ ...access.environment, SENTRY_DSN: sink.dsn });
+  const own = await Service.start({
+    ...access.environment,
+    SENTRY_DSN: sink.dsn,
+    TRUSTED_PROXIES: "192.0.2.0/24, 127.0.0.1",
+  });
   const trace = newTrace();
   const token = await access.token({ jti: "ticket-7", scope: "debug:crash" });
   const headers = {
@@ -354,6 +445,36 @@ test("every decision is in the log, and what was allowed in Sentry, without the 
   const everything = JSON.stringify([own.lines, sink.items]);
   for (const part of token.split(".")) {
     assert.ok(!everything.includes(part));
+  }
+});
+
+test("the audit believes trusted proxies alone, and only about who connected to them", async (t) => {
+  const own = await Service.start({
+    ...access.environment,
+    HOST: "::",
+    TRUSTED_PROXIES: "10.0.0.0/8, 127.0.0.1,::1,",
+  });
+  t.after(() => own.kill());
+  /** @type {[Service, string, string][]} */
+  const cases = [
+    [service, "192.0.2.1", "127.0.0.1"],
+    [own, "192.0.2.1", "192.0.2.1"],
+    [own, "192.0.2.1, 2001:db8::7", "2001:db8::7"],
+    [own, "192.0.2.1, 127.0.0.1", "127.0.0.1"],
+    [own, "::ffff:192.0.2.1", "192.0.2.1"],
+    [own, "192.0.2.1, unknown", "127.0.0.1"],
+    [own, "192.0.2.1, , 127.0.0.1", "127.0.0.1"],
+    [own, "", "127.0.0.1"],
+  ];
+  for (const [asked, forwarded, from] of cases) {
+    const headers = { "x-forwarded-for": forwarded, "x-real-ip": "192.0.2.9" };
+    const { body } = await asked.get("/debug", headers);
+    // What is logged about the next one comes after all that is about this one.
+    await asked.logged((await asked.get("/debug")).body.request_id);
+    const entry = asked.lines.find(
+      ({ message, request_id }) => message === "debug.trigger" && request_id === body.request_id,
+    );
+    assert.equal(entry.from, from, forwarded);
   }
 });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { RedisServer } from "./redis.mjs";
+import { RateLimit, connectRedis } from "../src/debug/guard/limits.mjs";
 import { Service } from "./service.mjs";
 import { Access } from "./tokens.mjs";
 
@@ -93,6 +94,63 @@ test("a limit begins anew when its time is over", async (t) => {
   assert.ok(elapsed > 1900 && elapsed < 6000, String(elapsed));
 });
 
+for (const shared of [false, true]) {
+  test(`the window moves with time, ${shared ? "in Redis" : "in memory"}`, async (t) => {
+    const client = shared ? await connectRedis(redis.url) : undefined;
+    t.after(() => client?.disconnect());
+    const limit = new RateLimit({ requests: 5, seconds: 1 }, client);
+    const began = performance.now();
+    /** @param {number} milliseconds */
+    const look = async (milliseconds) => {
+      let standing = await limit.ask("/x", "anna", false);
+      while (performance.now() - began < milliseconds) standing = await limit.ask("/x", "anna", false);
+      return standing;
+    };
+    /** @param {number} times */
+    const take = async (times) => {
+      const taken = [];
+      for (let time = 0; time < times; time += 1) taken.push((await limit.ask("/x", "anna", true)).within);
+      return taken;
+    };
+    assert.deepEqual(await look(0), { within: true, remaining: 5, resetSeconds: 1 });
+    assert.deepEqual(await take(1), [true]);
+    assert.equal((await look(700)).remaining, 4);
+    assert.deepEqual(await take(5), [true, true, true, true, false]);
+    assert.equal((await look(1050)).remaining, 1);
+    assert.deepEqual(await take(2), [true, false]);
+    assert.deepEqual(await limit.ask("/x", "boris", true), { within: true, remaining: 4, resetSeconds: 1 });
+    assert.equal((await look(1800)).remaining, 4);
+  });
+}
+
+test("a Redis is not taken for silent because the service was busy", async (t) => {
+  const [service] = await start(1, { DEBUG_LIMITS_URL: redis.url, DEBUG_RATE_LIMIT: "1000/hour" });
+  t.after(() => service.kill());
+  const headers = await access.headers({ sub: "emma" });
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, index) =>
+      service.get(index === 100 ? "/debug/event-loop-block?ms=2000" : "/debug", headers),
+    ),
+  );
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+});
+
+test("a service starts although its Redis is silent, closed, and opens when it speaks", async (t) => {
+  redis.freeze();
+  t.after(() => redis.thaw());
+  const began = performance.now();
+  const [service] = await start(1, { DEBUG_LIMITS_URL: redis.url, DEBUG_RATE_LIMIT: "10000/hour" });
+  t.after(() => service.kill());
+  const headers = await access.headers({ sub: "frida" });
+  assert.equal((await service.get("/debug", headers)).status, 503);
+  assert.ok(performance.now() - began < 8000);
+  redis.thaw();
+  const deadline = performance.now() + 15_000;
+  let status = 0;
+  while (status !== 200 && performance.now() < deadline) ({ status } = await service.get("/debug", headers));
+  assert.equal(status, 200);
+});
+
 test("without its Redis the service answers 503, says so once, and comes back with it", async (t) => {
   const [service] = await start(1, { DEBUG_LIMITS_URL: redis.url });
   t.after(() => service.kill());
@@ -103,7 +161,7 @@ test("without its Redis the service answers 503, says so once, and comes back wi
     for (const path of ["/debug", "/debug/crash", "/debug"]) {
       const { status, body } = await service.get(path, headers);
       assert.equal(status, 503);
-      assert.equal(body.error, "a service behind payment is unavailable");
+      assert.equal(body.error, "unavailable");
     }
     assert.equal((await service.get("/debug", await access.headers({ scope: "" }))).status, 403);
     const last = await service.get("/debug");

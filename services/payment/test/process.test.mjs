@@ -119,6 +119,10 @@ test("a bad setting ends the process with one line and exit code 2", async () =>
       { DEBUG_LIMITS_URL: "http://:secret@x" },
       /^payment: DEBUG_LIMITS_URL must be the URL of a Redis [^@]*\n$/,
     ],
+    ...["10.0.0.0/33", "localhost", "::1/129", "1", "10.0.0.0/", "127.0.0.1 ::1"].map((text) => [
+      { TRUSTED_PROXIES: text },
+      /^payment: TRUSTED_PROXIES must be addresses or networks such as .*, not ".*"\n$/,
+    ]),
     [{ SENTRY_DSN: "nonsense" }, /^payment: SENTRY_DSN must be a DSN such as .*, not "nonsense"\n$/],
   ];
   await Promise.all(

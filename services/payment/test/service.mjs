@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 
@@ -110,6 +111,27 @@ export class Service {
     const [response] = await once(request(this.url, { ...options, path }).end(), "response");
     const body = await text(response);
     return { status: response.statusCode, headers: response.headers, body: body && JSON.parse(body) };
+  }
+
+  /**
+   * Open a connection and write to it.
+   *
+   * @param {string} bytes as they are, in Latin-1
+   * @returns {Promise<import("node:net").Socket>} connected
+   */
+  async connect(bytes) {
+    const socket = connect(Number(new URL(this.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    socket.on("error", () => {}).write(bytes, "latin1");
+    return socket;
+  }
+
+  /**
+   * @param {string} bytes
+   * @returns {Promise<string>} all that comes back until the service hangs up
+   */
+  async raw(bytes) {
+    return text(await this.connect(bytes)).catch(({ code }) => code);
   }
 
   /**

@@ -1,5 +1,6 @@
 // @ts-check
 /** Errors as JSON: what the caller did wrong in words, what went wrong here without details. */
+import { hideTokens } from "../scrubbing.mjs";
 import { nameEvent } from "./event-id.mjs";
 import { requestIdOf } from "./request-log.mjs";
 import { statusOf } from "./status.mjs";
@@ -31,9 +32,10 @@ export function answerError(error, _request, response, next) {
  * @param {import("express").Response} response
  */
 export function answerNotFound(request, response) {
-  response
-    .status(404)
-    .json({ error: `there is no ${request.method} ${request.path}`, request_id: requestIdOf(response) });
+  response.status(404).json({
+    error: hideTokens(`there is no ${request.method} ${request.path}`),
+    request_id: requestIdOf(response),
+  });
 }
 
 /**
@@ -42,6 +44,6 @@ export function answerNotFound(request, response) {
  * @returns {string}
  */
 function wordsFor(status, error) {
-  if (status < 500 && error instanceof Error) return error.message;
+  if (status < 500 && error instanceof Error) return hideTokens(error.message);
   return status === 503 ? "a service behind payment is unavailable" : "payment failed to answer this request";
 }

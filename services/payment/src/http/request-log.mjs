@@ -2,6 +2,7 @@
 /** One line of JSON on stdout for each request, and the request id that joins it with the answer. */
 import * as Sentry from "@sentry/node";
 import { newIdentifier } from "../identifiers.mjs";
+import { hideTokens, scrub } from "../scrubbing.mjs";
 
 export const REQUEST_ID_HEADER = "X-Request-Id";
 const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
@@ -15,7 +16,7 @@ const PLAIN_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
  */
 export function writeLog(level, message, data = {}) {
   const line = { time: new Date().toISOString(), level, service: "payment", message, ...data };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  process.stdout.write(`${JSON.stringify(scrub(line))}\n`);
 }
 
 /**
@@ -27,9 +28,8 @@ export function writeLog(level, message, data = {}) {
  */
 export function logRequest(request, response, next) {
   const began = performance.now();
-  const fromCaller = request.get(REQUEST_ID_HEADER);
-  const requestId =
-    fromCaller !== undefined && PLAIN_IDENTIFIER.test(fromCaller) ? fromCaller : newIdentifier("req");
+  const fromCaller = hideTokens(request.get(REQUEST_ID_HEADER) ?? "");
+  const requestId = PLAIN_IDENTIFIER.test(fromCaller) ? fromCaller : newIdentifier("req");
   response.locals.requestId = requestId;
   response.setHeader(REQUEST_ID_HEADER, requestId);
   Sentry.getIsolationScope().setTag("request_id", requestId);

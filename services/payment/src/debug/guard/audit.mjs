@@ -46,9 +46,6 @@ const budget = new RefusalBudget();
  * @param {import("express").Response} response
  */
 export function audit(decision, endpoint, identity, request, response) {
-  if (decision !== "allowed") {
-    tellRefusal(decision, endpoint);
-  }
   const from = addressOf(request);
   const record = AsyncResource.bind(() => {
     const entry = {
@@ -71,12 +68,13 @@ export function audit(decision, endpoint, identity, request, response) {
   });
   if (response.closed) {
     record();
-    return;
+  } else {
+    response.once("finish", record);
+    response.once("close", () => {
+      if (!response.writableFinished) record();
+    });
   }
-  response.once("finish", record);
-  response.once("close", () => {
-    if (!response.writableFinished) record();
-  });
+  if (decision !== "allowed") tellRefusal(decision, endpoint);
 }
 
 /**
@@ -113,9 +111,10 @@ function keepQuiet() {
 
 /**
  * @param {import("express").Request} request
- * @returns {string | undefined} the address that the gateway saw, which it puts last, else the one that connected
+ * @returns {string | undefined} the address that a trusted proxy saw, else the one that connected
  */
-function addressOf(request) {
-  const forwarded = request.get("X-Forwarded-For")?.split(",").at(-1)?.trim() ?? "";
-  return isIP(forwarded) ? forwarded : request.socket.remoteAddress;
+function addressOf({ ip = "", socket }) {
+  const address = isIP(ip) ? ip : socket.remoteAddress;
+  // How a server that listens on IPv6 sees who came by IPv4.
+  return address?.replace(/^::ffff:(?=[\d.]+$)/i, "");
 }

@@ -15,7 +15,7 @@ const REFUSALS = {
   forbidden: { status: 403, error: "forbidden" },
   "rate-limited": { status: 429, error: "too many requests" },
   busy: { status: 429, error: "too many requests" },
-  unavailable: { status: 503, error: "a service behind payment is unavailable" },
+  unavailable: { status: 503, error: "unavailable" },
 };
 
 /**
@@ -38,9 +38,12 @@ const REFUSALS = {
  */
 export async function openGuard({ flagsFile, keysFile, rate, concurrency, limitsUrl }) {
   const tokens = new TokenCheck(keysFile);
-  await tokens.prove().catch((error) => {
-    throw new BadSetting(`DEBUG_KEYS_FILE must be a JWKS with public keys: ${error.message}`);
-  });
+  try {
+    tokens.prove();
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    throw new BadSetting(`DEBUG_KEYS_FILE must be a JWKS with public keys: ${message}`);
+  }
   const isOn = await openSwitches(flagsFile);
   const limit = new RateLimit(rate, limitsUrl === undefined ? undefined : await connectRedis(limitsUrl));
   const places = new Concurrency(concurrency);
@@ -59,7 +62,7 @@ export async function openGuard({ flagsFile, keysFile, rate, concurrency, limits
       return "unauthorized";
     }
     const permitted = identity.scopes.includes(SCOPES[group]);
-    const standing = await limit[permitted ? "take" : "look"](path, identity.sub).catch(() => undefined);
+    const standing = await limit.ask(path, identity.sub, permitted).catch(() => undefined);
     if (standing) response.set(limit.headers(standing));
     if (!permitted) return "forbidden";
     if (!standing) return "unavailable";

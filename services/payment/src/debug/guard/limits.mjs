@@ -1,11 +1,27 @@
 // @ts-check
 /** How often and how many at once: a rate limit per identity and endpoint, and a cap on what runs at a time. */
 import { createHash } from "node:crypto";
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import { writeLog } from "../../http/request-log.mjs";
 
 const REDIS_TIMEOUT_MS = 1000;
 const LONGEST_RETRY_MS = 2000;
+const PREFIX = "debug-limit:payment";
+// The list at KEYS[1] has the times of the requests that count, the latest first; at most ARGV[1] of them within
+// ARGV[2] milliseconds. A request is added if there is room and ARGV[3] is 1. Redis's own clock serves all instances.
+const MOVING_WINDOW = `
+local most, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+while tonumber(redis.call("LINDEX", KEYS[1], -1) or now) <= now - window do redis.call("RPOP", KEYS[1]) end
+local count = redis.call("LLEN", KEYS[1])
+local room = count < most
+if room and ARGV[3] == "1" then
+  count = redis.call("LPUSH", KEYS[1], now)
+  redis.call("PEXPIRE", KEYS[1], window)
+end
+return {room and 1 or 0, count, tonumber(redis.call("LINDEX", KEYS[1], -1) or now) + window - now}
+`;
 
 /**
  * Where an identity stands at an endpoint.
@@ -13,13 +29,16 @@ const LONGEST_RETRY_MS = 2000;
  * @typedef {object} Standing
  * @property {boolean} within whether this request is within the limit
  * @property {number} remaining requests
- * @property {number} resetSeconds whole seconds until the limit begins anew, at least 1
+ * @property {number} resetSeconds whole seconds until the oldest request counts no more, at least 1
  */
 
+/** @typedef {[room: number | boolean, count: number, resetMs: number]} Count */
+
+/** A moving window, so that its number is exact, over the requests of one identity to one endpoint. */
 export class RateLimit {
-  /** @type {import("rate-limiter-flexible").RateLimiterAbstract} */
-  #limiter;
   #rate;
+  #redis;
+  #memory = new WindowsInMemory();
   #away = false;
 
   /**
@@ -28,38 +47,29 @@ export class RateLimit {
    */
   constructor(rate, redis) {
     this.#rate = rate;
-    const limits = { points: rate.requests, duration: rate.seconds, keyPrefix: "debug-limit:payment" };
-    this.#limiter = redis
-      ? new RateLimiterRedis({ ...limits, storeClient: redis, rejectIfRedisNotReady: true })
-      : new RateLimiterMemory(limits);
+    this.#redis = redis;
   }
 
   /**
-   * Count a request.
-   *
    * @param {string} endpoint
    * @param {string} sub
+   * @param {boolean} counts whether this is a request to count, else a mere look
    * @returns {Promise<Standing>}
-   * @throws {Error} Redis does not answer
+   * @throws {Error} Redis does not answer, which is said once in the log
    */
-  async take(endpoint, sub) {
-    const result = await this.#ask(() => this.#limiter.consume(keyOf(endpoint, sub)));
-    return this.#standing(result);
-  }
-
-  /**
-   * Look at the count without counting.
-   *
-   * @param {string} endpoint
-   * @param {string} sub
-   * @returns {Promise<Standing>}
-   * @throws {Error} Redis does not answer
-   */
-  async look(endpoint, sub) {
-    const result = await this.#ask(() => this.#limiter.get(keyOf(endpoint, sub)));
-    return result === null
-      ? { within: true, remaining: this.#rate.requests, resetSeconds: this.#rate.seconds }
-      : this.#standing(result);
+  async ask(endpoint, sub, counts) {
+    const { requests, seconds } = this.#rate;
+    // A name is not kept in clear in a Redis that others may read.
+    const key = `${PREFIX}:${endpoint}:${createHash("sha256").update(sub).digest("base64url")}`;
+    const windowMs = seconds * 1000;
+    const [room, count, resetMs] = this.#redis
+      ? await this.#inTime(this.#redis.eval(MOVING_WINDOW, 1, key, requests, windowMs, Number(counts)))
+      : this.#memory.ask(key, requests, windowMs, counts);
+    return {
+      within: Boolean(room),
+      remaining: Math.max(0, requests - count),
+      resetSeconds: Math.max(1, Math.ceil(resetMs / 1000)),
+    };
   }
 
   /**
@@ -75,19 +85,16 @@ export class RateLimit {
   }
 
   /**
-   * @template T
-   * @param {() => Promise<T>} question
-   * @returns {Promise<T | RateLimiterRes>} the answer, be it within the limit or not
-   * @throws {Error} Redis does not answer, which is said once in the log
+   * @param {Promise<unknown>} answer of Redis
+   * @returns {Promise<Count>}
+   * @throws {Error} it does not come in time
    */
-  async #ask(question) {
+  async #inTime(answer) {
+    const wait = new AbortController();
     try {
-      const answer = await question().catch((refusal) => {
-        if (refusal instanceof RateLimiterRes) return refusal;
-        throw refusal;
-      });
+      const count = await Promise.race([answer, passing(REDIS_TIMEOUT_MS, wait.signal)]);
       this.#away = false;
-      return answer;
+      return /** @type {Count} */ (count);
     } catch (error) {
       if (!this.#away) {
         this.#away = true;
@@ -96,19 +103,40 @@ export class RateLimit {
         });
       }
       throw error;
+    } finally {
+      wait.abort();
     }
   }
+}
+
+/** The times of the requests that count, by key; what has left its window is forgotten. */
+export class WindowsInMemory {
+  /** @type {Map<string, number[]>} whose latest request is the oldest comes first */
+  #windows = new Map();
 
   /**
-   * @param {RateLimiterRes} result
-   * @returns {Standing}
+   * @param {string} key
+   * @param {number} most requests in a window
+   * @param {number} windowMs
+   * @param {boolean} counts
+   * @param {number} [now] in milliseconds
+   * @returns {Count}
    */
-  #standing({ consumedPoints, remainingPoints, msBeforeNext }) {
-    return {
-      within: consumedPoints <= this.#rate.requests,
-      remaining: remainingPoints,
-      resetSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
-    };
+  ask(key, most, windowMs, counts, now = performance.now()) {
+    for (const [other, times] of this.#windows) {
+      if ((times.at(-1) ?? 0) > now - windowMs) break;
+      this.#windows.delete(other);
+    }
+    const times = this.#windows.get(key) ?? [];
+    const first = times.findIndex((time) => time > now - windowMs);
+    times.splice(0, first === -1 ? times.length : first);
+    const room = times.length < most;
+    if (room && counts) {
+      times.push(now);
+      this.#windows.delete(key);
+      this.#windows.set(key, times);
+    }
+    return [room, times.length, (times[0] ?? now) - now + windowMs];
   }
 }
 
@@ -152,22 +180,25 @@ export async function connectRedis(url) {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: REDIS_TIMEOUT_MS,
     connectTimeout: REDIS_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(100 * attempt, LONGEST_RETRY_MS),
   });
   // Whoever needs it finds it away; without a listener ioredis writes to the console.
   redis.on("error", () => {});
   const first = new Promise((resolve) => redis.once("ready", resolve).once("error", resolve));
-  await first;
+  await Promise.race([first, delay(REDIS_TIMEOUT_MS)]);
   return redis;
 }
 
 /**
- * @param {string} endpoint
- * @param {string} sub not kept in clear in a Redis that others may read
- * @returns {string}
+ * Fail after a time, unless what is waited for has arrived meanwhile: while the event loop was busy nobody took it in.
+ *
+ * @param {number} milliseconds
+ * @param {AbortSignal} signal
+ * @returns {Promise<never>}
  */
-function keyOf(endpoint, sub) {
-  return `${endpoint}:${createHash("sha256").update(sub).digest("base64url")}`;
+async function passing(milliseconds, signal) {
+  await delay(milliseconds, undefined, { signal });
+  await setImmediate();
+  throw new Error(`it has not answered for ${milliseconds} ms`);
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Who asks: short-lived signed tokens (RFC 7519), checked against the public keys of a file (RFC 7517). */
-import { decodeProtectedHeader, importJWK, jwtVerify } from "jose";
-import { writeLog } from "../../http/request-log.mjs";
+import { createPublicKey } from "node:crypto";
+import { decodeProtectedHeader, jwtVerify } from "jose";
 import { WatchedFile, isObject } from "./watched-file.mjs";
 
 const AUDIENCE = "debug-endpoints";
@@ -9,7 +9,8 @@ const LONGEST_TOKEN_BYTES = 4096;
 const LONGEST_LIFE_S = 900;
 const LEEWAY_S = 5;
 const BEARER = /^Bearer +([\w.-]+)$/i;
-const PRINTABLE = /^(?:[^\p{C}\p{Z}]| ){1,128}$/u;
+const SUBJECT = /^(?:[^\p{C}\p{Z}]| ){1,128}$/u;
+const PRINTABLE = /^(?:[^\p{C}\p{Z}]| )*$/u;
 /** @type {Record<string, string>} */
 const ALGORITHMS = { Ed25519: "EdDSA", "P-256": "ES256" };
 const KEY_TYPES = { EdDSA: "OKP", ES256: "EC" };
@@ -21,7 +22,7 @@ const KEY_TYPES = { EdDSA: "OKP", ES256: "EC" };
  * @property {readonly string[]} scopes
  */
 
-/** @typedef {{ kid?: string, alg: string, key: Promise<CryptoKey | Uint8Array> }} Key */
+/** @typedef {{ kid?: string, alg: string, key: import("node:crypto").KeyObject }} Key */
 
 export class TokenCheck {
   #file;
@@ -36,10 +37,10 @@ export class TokenCheck {
   /**
    * Make sure that there are keys, before anything is served.
    *
-   * @throws {Error} the file is missing, unreadable or invalid, or has a key that is none
+   * @throws {Error} the file is missing, unreadable or invalid
    */
-  async prove() {
-    await Promise.all(this.#file.load().map(({ key }) => key));
+  prove() {
+    this.#file.load();
   }
 
   /**
@@ -65,12 +66,15 @@ export class TokenCheck {
    * @throws {Error} the token is malformed
    */
   async #verify(token) {
-    const { alg, kid } = decodeProtectedHeader(token);
+    const header = decodeProtectedHeader(token);
+    // Neither extensions nor a payload as it is (RFC 7797) belong into these tokens.
+    if ("crit" in header || "b64" in header) return undefined;
+    const { alg, kid } = header;
     const candidates = (this.#file.read() ?? []).filter(
       (key) => key.alg === alg && (kid === undefined || key.kid === kid),
     );
     for (const candidate of candidates) {
-      const verified = await jwtVerify(token, await candidate.key, {
+      const verified = await jwtVerify(token, candidate.key, {
         algorithms: [candidate.alg],
         audience: AUDIENCE,
         clockTolerance: LEEWAY_S,
@@ -89,8 +93,8 @@ export class TokenCheck {
 function identityOf({ sub, jti, iat = NaN, exp = NaN, scope = "" }) {
   const sound =
     typeof sub === "string" &&
-    PRINTABLE.test(sub) &&
-    (jti === undefined || typeof jti === "string") &&
+    SUBJECT.test(sub) &&
+    (jti === undefined || (typeof jti === "string" && PRINTABLE.test(jti))) &&
     typeof scope === "string" &&
     exp - iat <= LONGEST_LIFE_S &&
     iat <= Date.now() / 1000 + LEEWAY_S;
@@ -124,15 +128,14 @@ function keyOf(jwk) {
       "every key must be a public one; this file has the private part of one, which belongs elsewhere",
     );
   }
-  if (
-    (jwk.alg ?? alg) !== alg ||
-    (jwk.use ?? "sig") !== "sig" ||
-    !["string", "undefined"].includes(typeof jwk.kid)
-  ) {
-    throw new Error(`a key of curve ${jwk.crv} must be for signing with ${alg}, and its kid a text`);
+  const { crv, kid, alg: purpose = alg, use = "sig", key_ops: operations = ["verify"] } = jwk;
+  const isForVerifying = use === "sig" && Array.isArray(operations) && operations.includes("verify");
+  if (!isForVerifying || purpose !== alg || (kid !== undefined && typeof kid !== "string")) {
+    throw new Error(`a key of curve ${crv} must be for verifying ${alg}, and its kid a text`);
   }
-  const key = importJWK({ ...jwk, ext: false }, alg);
-  // It fails the tokens that it is tried on; it must not fail the process.
-  key.catch(({ message }) => writeLog("error", "a key of DEBUG_KEYS_FILE is none", { reason: message }));
-  return { kid: /** @type {string | undefined} */ (jwk.kid), alg, key };
+  try {
+    return { kid, alg, key: createPublicKey({ key: jwk, format: "jwk" }) };
+  } catch (error) {
+    throw new Error(`a key of curve ${crv} is none: ${error instanceof Error ? error.message : error}`);
+  }
 }

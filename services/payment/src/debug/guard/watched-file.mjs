@@ -1,9 +1,11 @@
 // @ts-check
 /** A file of settings that may change while the service runs. */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 import { writeLog } from "../../http/request-log.mjs";
 
 const LARGEST_BYTES = 1024 * 1024;
+// What begins with a byte order mark is refused as well, like everything else that is no JSON.
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * What a file says at this moment. Each look costs a `stat`, so that a switch that is thrown counts from the next
@@ -54,16 +56,26 @@ export class WatchedFile {
    * @throws {Error} it is missing, unreadable or invalid
    */
   load() {
-    if (statSync(this.#path).size > LARGEST_BYTES) {
-      throw new Error(`${this.#path} is larger than ${LARGEST_BYTES} bytes`);
+    // Opening a FIFO would wait for somebody who writes to it.
+    const file = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stat = fstatSync(file);
+      if (!stat.isFile()) throw new Error(`${this.#path} is no regular file`);
+      if (stat.size > LARGEST_BYTES) throw new Error(`${this.#path} is larger than ${LARGEST_BYTES} bytes`);
+      return this.#parse(UTF_8.decode(readFileSync(file)));
+    } finally {
+      closeSync(file);
     }
-    return this.#parse(readFileSync(this.#path, "utf8"));
   }
 
   /** @returns {string} */
   #sign() {
-    const stat = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}` : "missing";
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = statSync(this.#path, { bigint: true });
+      return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+    } catch (error) {
+      return String(error);
+    }
   }
 }
 
