@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from limits import RateLimitItemPerHour, RateLimitItemPerSecond
 
-from observability.guard.audit import address_of
 from observability.guard.limits import Concurrency, RateLimit, Standing
 from observability.guard.noise import MOST_TOLD, WINDOW_SECONDS, RefusalBudget
+from observability.guard.origin import TrustedProxies
 
 TEN = RateLimitItemPerHour(10)
 
@@ -62,15 +62,24 @@ def test_a_flood_of_refusals_is_told_in_part_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "address"),
+    ("peer", "forwarded", "address"),
     [
-        (None, "10.0.0.1"),
-        ("", "10.0.0.1"),
-        ("203.0.113.7", "203.0.113.7"),
-        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
-        ("2001:db8::1", "2001:db8::1"),
-        ("203.0.113.7, <script>", "10.0.0.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["198.51.100.1", "203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["2001:db8::1"], "2001:db8::1"),
+        ("10.0.0.1", ["203.0.113.7, <script>"], "10.0.0.1"),
+        # What a proxy that is trusted itself was told is still only what it was told.
+        ("10.0.0.1", ["198.51.100.1, 10.0.0.1"], "10.0.0.1"),
+        ("::ffff:10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("10.2.3.4", ["203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.2", ["203.0.113.7"], "10.0.0.2"),
+        ("::1", ["203.0.113.7"], "::1"),
+        ("unknown", ["203.0.113.7"], "unknown"),
     ],
 )
-def test_address(forwarded: str | None, address: str) -> None:
-    assert address_of(forwarded, "10.0.0.1") == address
+def test_only_a_proxy_that_is_trusted_is_believed(peer: str, forwarded: list[str], address: str) -> None:
+    assert TrustedProxies.parse("10.0.0.1, 10.2.0.0/16").address_of(peer, forwarded) == address
+    assert TrustedProxies().address_of(peer, forwarded) == peer
