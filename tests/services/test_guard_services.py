@@ -181,6 +181,24 @@ class TestDecisions:
             assert ask(service, "/health", override)[0] == 200
         assert not sent(collector, "event")
 
+    def test_a_slash_at_the_end_is_another_path(self, module: str, access: DebugAccess) -> None:
+        with ServiceProcess(module, access.environment) as service:
+            for path, other in (("/debug/crash/", "/nothing/xyz/"), ("/debug/", "/nobug/")):
+                answers = [
+                    without_variable_parts(ask(service, asked, access.headers()), asked) for asked in (path, other)
+                ]
+                assert answers[0] == answers[1]
+                assert json.loads(answers[0])[0] == 404
+
+    @pytest.mark.parametrize("proxies", [{}, {"TRUSTED_PROXIES": "10.0.0.1"}])
+    def test_nobody_is_believed_to_be_somewhere_else(
+        self, module: str, access: DebugAccess, proxies: dict[str, str]
+    ) -> None:
+        claims = dict.fromkeys(("X-Forwarded-For", "X-Real-Ip"), "203.0.113.7")
+        with ServiceProcess(module, {**access.environment, **proxies}) as service:
+            assert ask(service, "/debug/crash", {**claims, "Forwarded": "for=203.0.113.7"})[0] == 401
+            assert [line["from"] for line in service.logged("debug.trigger", 1)] == ["127.0.0.1"]
+
     def test_a_refusal_does_not_wait_for_the_body(self, module: str, access: DebugAccess) -> None:
         path, method = ("/debug/validation-error", "POST") if module == "analytics" else ("/debug/crash", "GET")
         with ServiceProcess(module, access.environment) as service, service.connect() as client:
