@@ -212,6 +212,29 @@ class TestSlowClients:
             # The first may come while the gateway is still at the 600.
             assert sorted(seconds)[10] < 1
 
+    def test_requests_that_never_end_are_hung_up_on(self) -> None:
+        beginnings = [b"", b"GET /health HTTP/1.1\r\nHost: service.test\r\nX-Slow: ", b"GET"]
+        announced = b" HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        bodies = {"game_engine": b"POST /spin" + announced, "analytics": b"POST /events" + announced}
+        again = b"GET /health HTTP/1.1\r\nHost: s\r\n\r\nGET /hea"
+        with ExitStack() as running:
+            clients = []
+            for module in SERVICES:
+                service = running.enter_context(ServiceProcess(module, {}))
+                for beginning in [*beginnings, again, *filter(None, [bodies.get(module)])]:
+                    client = running.enter_context(service.connect())
+                    client.send(beginning)
+                    client.connection.settimeout(20)
+                    clients.append((module, beginning, client))
+            for module, beginning, client in clients:
+                said = client.read_to_end()
+                if beginning == again:
+                    assert said.startswith(b"HTTP/1.1 200 OK"), module
+                elif (module, beginning) == ("analytics", bodies["analytics"]):
+                    assert said.startswith(b"HTTP/1.1 408"), said
+                else:
+                    assert said == b"", (module, beginning)
+
     def test_the_game_engine_ends_while_a_request_hangs(self, upstream: Listener) -> None:
         bet = json.dumps({"player_id": "p", "bet_cents": 100, "currency": "EUR"}).encode()
         with ExitStack() as stack:
