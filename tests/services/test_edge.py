@@ -179,6 +179,15 @@ class TestSlowClients:
                 service.answer_json("200 OK", {})
                 assert client.read_json() == {}
 
+    def test_a_body_that_is_taken_for_another_protocol_is_no_error(
+        self, upstream: Listener, collector: Collector
+    ) -> None:
+        environment = {"PAYMENT_URL": upstream.url, "SENTRY_DSN": str(collector.register("gateway"))}
+        upgrade = {"Upgrade": "websocket", "Connection": "upgrade"}
+        with ServiceProcess("gateway", environment) as gateway:
+            assert status(gateway.request("GET", "/api/v1/payment/x", upgrade, b"12345")) == 400
+        assert not [kind for kind, _, _ in everything(collector) if kind in {"event", "log"}]
+
     def test_an_early_answer_ends_the_upload(self, upstream: Listener) -> None:
         with ServiceProcess("gateway", {"PAYMENT_URL": upstream.url}) as gateway, gateway.connect() as client:
             client.send(b"POST /api/v1/payment/x HTTP/1.1\r\nHost: g\r\nContent-Length: 20000\r\n\r\nbegin")

@@ -169,6 +169,7 @@ class _RequestBody:
         self._waiting = anyio.CancelScope()
         self._is_answered = False
         self._connection = asyncio.get_running_loop().create_future()
+        self._length = int(request.headers.get("content-length", 0))
         self.is_announced = has_body(request.headers.raw)
         self.read = anyio.Event()
         if not self.is_announced:
@@ -190,9 +191,14 @@ class _RequestBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunk = self._first
+        missing = self._length
         while chunk:
+            missing -= len(chunk)
             yield chunk
             chunk = await self._next()
+        if missing > 0:
+            # So it is after `Upgrade`, where the server takes the body for another protocol.
+            raise HTTPException(HTTPStatus.BAD_REQUEST, headers={"Connection": "close"})
         self.read.set()
 
     async def _next(self) -> bytes:
