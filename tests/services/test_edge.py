@@ -255,6 +255,25 @@ class TestSlowClients:
             assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize(
+    ("module", "method", "path", "body", "expected"),
+    [
+        ("game_engine", "POST", "/spin", b"[" * 3000, 400),
+        ("analytics", "GET", "/daily-stats?day=9999-12-31", b"", 422),
+        ("analytics", "POST", "/events", b'"occurred_at": "0001-01-01T00:00:00+23:59"', 422),
+        ("analytics", "POST", "/events", b'"occurred_at": "9999-12-31T23:59:59-23:59"', 422),
+        ("analytics", "POST", "/events", b'"occurred_at": "2026-01-01T00:00:00+23:59"', 201),
+    ],
+)
+def test_what_cannot_be_computed_is_the_callers_mistake(
+    module: str, method: str, path: str, body: bytes, expected: int
+) -> None:
+    if path == "/events":
+        body = b'{"event_type": "bet", "player_id": "p", "amount_cents": 1, ' + body + b"}"
+    with ServiceProcess(module, {}) as service:
+        assert status(service.request(method, path, {"Content-Type": "application/json"}, body)) == expected
+
+
 class TestRefusalsThatPass:
     def test_a_flood_of_them_is_bounded_in_the_gateway_too(self, tmp_path: Path, collector: Collector) -> None:
         access = DebugAccess(tmp_path)
