@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,15 @@ def test_a_file_that_cannot_be_used_switches_all_off_and_says_so_once(
     access: DebugAccess, caplog: pytest.LogCaptureFixture
 ) -> None:
     flags = DebugFlags(access.flags_file)
-    broken: list[bytes] = [b"{", b"[]", b'{"flags": 1}', b"\xff", b"[" * 100_000, b" " * 1_100_000]
+    broken: list[bytes] = [
+        b'{"flags": {"theme": NaN}}',
+        b"{",
+        b"[]",
+        b'{"flags": 1}',
+        b"\xff",
+        b"[" * 100_000,
+        b" " * 1_100_000,
+    ]
     for content in broken:
         caplog.clear()
         access.flags_file.write_bytes(content)
@@ -57,6 +66,24 @@ def test_a_file_that_cannot_be_used_switches_all_off_and_says_so_once(
     access.flags_file.mkdir()
     assert not flags.are_on(())
     assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device"])
+def test_what_is_no_regular_file_switches_all_off_at_once_and_is_named_once(
+    access: DebugAccess, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    flags = DebugFlags(access.flags_file)
+    assert flags.are_on(())
+    access.flags_file.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(access.flags_file)
+        case "directory":
+            access.flags_file.mkdir()
+        case "device":
+            access.flags_file.symlink_to("/dev/zero")
+    assert not any(flags.are_on(()) for _ in range(3))
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
 @pytest.mark.parametrize(

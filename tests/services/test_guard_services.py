@@ -177,9 +177,27 @@ class TestDecisions:
                 for method in ("GET", "POST", "HEAD"):
                     with service.request(method, path, override) as client:
                         status = int(client.read_head()[0].split()[1])
-                    assert status in {307, 400, 401, 404, 405}, (method, path)
+                    assert status in {400, 401, 404, 405}, (method, path)
             assert ask(service, "/health", override)[0] == 200
         assert not sent(collector, "event")
+
+    def test_a_slash_at_the_end_is_another_path(self, module: str, access: DebugAccess) -> None:
+        with ServiceProcess(module, access.environment) as service:
+            for path, other in (("/debug/crash/", "/nothing/xyz/"), ("/debug/", "/nobug/")):
+                answers = [
+                    without_variable_parts(ask(service, asked, access.headers()), asked) for asked in (path, other)
+                ]
+                assert answers[0] == answers[1]
+                assert json.loads(answers[0])[0] == 404
+
+    @pytest.mark.parametrize("proxies", [{}, {"TRUSTED_PROXIES": "10.0.0.1"}])
+    def test_nobody_is_believed_to_be_somewhere_else(
+        self, module: str, access: DebugAccess, proxies: dict[str, str]
+    ) -> None:
+        claims = dict.fromkeys(("X-Forwarded-For", "X-Real-Ip"), "203.0.113.7")
+        with ServiceProcess(module, {**access.environment, **proxies}) as service:
+            assert ask(service, "/debug/crash", {**claims, "Forwarded": "for=203.0.113.7"})[0] == 401
+            assert [line["from"] for line in service.logged("debug.trigger", 1)] == ["127.0.0.1"]
 
     def test_a_refusal_does_not_wait_for_the_body(self, module: str, access: DebugAccess) -> None:
         path, method = ("/debug/validation-error", "POST") if module == "analytics" else ("/debug/crash", "GET")
@@ -202,7 +220,11 @@ class TestTelling:
             "X-Forwarded-For": "198.51.100.1, 203.0.113.7",
             "sentry-trace": f"{trace_id}-1111222233334444-1",
         }
-        environment = {**access.environment, "SENTRY_DSN": str(collector.register(module))}
+        environment = {
+            **access.environment,
+            "SENTRY_DSN": str(collector.register(module)),
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
         with ServiceProcess(module, environment) as service:
             assert ask(service, "/debug/crash", headers)[0] == 500
             assert ask(service, "/debug/crash", {"Authorization": f"Bearer {token}x"})[0] == 401
@@ -320,7 +342,7 @@ class TestSharedLimits:
         with ServiceProcess(module, {**access.environment, "DEBUG_LIMITS_URL": redis.url}) as service:
             for _ in range(2):
                 status, _, body = ask(service, "/debug/crash", access.headers())
-                assert (status, body["error"]) == (503, "service unavailable")
+                assert (status, body["error"]) == (503, "unavailable")
             assert ask(service, "/debug/crash")[0] == 401
             with redis:
                 assert ask(service, "/debug/crash", access.headers())[0] == 500
@@ -347,9 +369,20 @@ class TestSharedLimits:
 def test_a_bad_setting_ends_the_service_with_one_line(
     module: str, access: DebugAccess, different: dict[str, str], complaint: str
 ) -> None:
+    assert_refuses_to_start(module, {**access.environment, **different}, complaint)
+
+
+@pytest.mark.parametrize("module", SERVICES[1:])
+def test_a_proxy_that_is_none_ends_the_service_with_one_line(module: str, access: DebugAccess) -> None:
+    complaint = "TRUSTED_PROXIES must list addresses or networks"
+    for proxies in ("10.0.0.300", "10.0.0.1/8", "gateway", "10.0.0.1;10.0.0.2"):
+        assert_refuses_to_start(module, {**access.environment, "TRUSTED_PROXIES": proxies}, complaint)
+
+
+def assert_refuses_to_start(module: str, environment: dict[str, str], complaint: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", module],
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "PORT": "0", **access.environment, **different},
+        env={"PYTHONPATH": os.pathsep.join(sys.path), "PORT": "0", **environment},
         capture_output=True,
         text=True,
         check=False,

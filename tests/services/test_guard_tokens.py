@@ -44,6 +44,9 @@ class TestGoodTokens:
             assert identify(access, f"Bearer {access.token(key=key, headers=headers)}") is not None
         assert identify(access, f"Bearer {access.token(key=edwards, headers={'kid': 'b'})}") is None
 
+    def test_one_of_several_audiences(self, access: DebugAccess) -> None:
+        assert identify(access, f"Bearer {access.token(aud=['debug-endpoints', 'other'])}") is not None
+
     def test_longest_life_and_leeway(self, access: DebugAccess) -> None:
         now = int(time.time())
         assert identify(access, f"Bearer {access.token(iat=now, exp=now + 900)}") is not None
@@ -78,10 +81,31 @@ class TestBadTokens:
             {"nbf": NOW + 3600},
             {"scope": ["debug:read"]},
             {"jti": 7},
+            {"jti": "\udc00"},
+            {"jti": "a\x1b[31m"},
+            {"aud": ["something-else"]},
         ],
     )
     def test_claims(self, access: DebugAccess, claims: dict[str, Any]) -> None:
         assert identify(access, f"Bearer {access.token(**claims)}") is None
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {"alg": None},
+            {"kid": None},
+            {"kid": 7},
+            {"crit": []},
+            {"crit": None},
+            {"crit": ["b64"], "b64": False},
+            {"b64": False},
+        ],
+    )
+    def test_headers(self, access: DebugAccess, header: dict[str, Any]) -> None:
+        assert isinstance(access.key, Ed25519PrivateKey)
+        signed = f"{segment({'alg': 'EdDSA', **header})}.{access.token().split('.')[1]}"
+        signature = base64.urlsafe_b64encode(access.key.sign(signed.encode())).rstrip(b"=").decode()
+        assert identify(access, f"Bearer {signed}.{signature}") is None
 
     def test_unsigned(self, access: DebugAccess) -> None:
         header, payload, _ = access.token().split(".")
@@ -171,6 +195,10 @@ class TestKeys:
             ([{**public_jwk(p256_key()), "d": "AA"}], "public one"),
             ([{**public_jwk(p256_key()), "alg": "EdDSA"}], "ES256"),
             ([{**public_jwk(p256_key()), "use": "enc"}], "ES256"),
+            ([{**public_jwk(p256_key()), "key_ops": ["sign"]}], "ES256"),
+            ([{**public_jwk(p256_key()), "key_ops": []}], "ES256"),
+            ([{**public_jwk(p256_key()), "key_ops": "verify"}], "ES256"),
+            ([public_jwk(p256_key()), {**public_jwk(p256_key()), "use": "enc"}], "ES256"),
             ([{**public_jwk(p256_key()), "x": "AA"}], "is none"),
             ([{"kty": "OKP", "crv": "Ed25519", "x": 7}], "is none"),
             ([{"kty": "OKP", "crv": "Ed25519"}], "is none"),
@@ -179,3 +207,17 @@ class TestKeys:
     def test_others_are_refused(self, jwks: list[Any], complaint: str) -> None:
         with pytest.raises(ValueError, match=complaint):
             parse_keys(json.dumps({"keys": jwks}))
+
+    def test_for_verifying_are_taken(self) -> None:
+        assert len(parse_keys(json.dumps({"keys": [{**public_jwk(p256_key()), "key_ops": ["verify"]}]}))) == 1
+
+    def test_that_break_close_all_and_are_named_once(
+        self, access: DebugAccess, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        check, good = TokenCheck(access.keys_file), access.headers()["Authorization"]
+        text = access.keys_file.read_bytes()
+        for broken in (text.replace(b"]}", b', {"kty": "oct", "k": "AA"}]}'), text + b"\xff", text + b"\0"):
+            caplog.clear()
+            access.keys_file.write_bytes(broken)
+            assert not any(check.identify([good]) for _ in range(3))
+            assert len(caplog.records) == 1

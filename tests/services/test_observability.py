@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -387,3 +388,17 @@ def test_a_token_is_hidden_whatever_it_is_called_and_however_it_is_cut() -> None
     assert scrub([token[:24], "eyJ"]) == [FILTERED, "eyJ"]
     record = logging.LogRecord("tornado.general", logging.INFO, __file__, 1, "bad header %r", (token,), None)
     assert json.loads(JsonFormatter("shop").format(record))["message"] == f"bad header '{FILTERED}'"
+
+
+def test_half_of_a_surrogate_pair_takes_no_line_of_the_log_along() -> None:
+    code = "\n".join(
+        [
+            "from observability.structured_log import log_line, log_to_stdout",
+            "log_to_stdout('analytics')",
+            "log_line(20, 'debug.trigger', sub=chr(0xD800), method='GÉT')",
+        ]
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    line = json.loads(ended.stdout.decode("utf-8"))
+    assert (line["message"], line["sub"], line["method"]) == ("debug.trigger", "\ud800", "GÉT")

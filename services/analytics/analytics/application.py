@@ -17,7 +17,7 @@ def create_application(engine: Engine, warehouse: Warehouse, guard: DebugGuard |
 
     Without a guard it has no debug endpoints.
     """
-    app = FastAPI(title="analytics")
+    app = FastAPI(title="analytics", redirect_slashes=False)
     app.state.engine = engine
     app.state.warehouse = warehouse
     answer_errors(app)

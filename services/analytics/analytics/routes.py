@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -22,6 +22,8 @@ from analytics.responses import request_id_of
 from observability.request_scope import begin_business_request
 
 MOST_CENTS = 10**12
+# At the ends of the calendar neither the next day nor another time zone can be computed.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 1, 1)
 
 
 class NewEvent(BaseModel):
@@ -31,7 +33,11 @@ class NewEvent(BaseModel):
     player_id: str = Field(min_length=1, max_length=IDENTIFIER_LENGTH)
     amount_cents: int = Field(ge=0, le=MOST_CENTS)
     payload: dict[str, Any] = Field(default_factory=dict)
-    occurred_at: AwareDatetime | None = None
+    occurred_at: AwareDatetime | None = Field(
+        default=None,
+        ge=datetime.combine(FIRST_DAY, time(), UTC),
+        le=datetime.combine(LAST_DAY, time(), UTC),
+    )
 
 
 class StoredEvent(BaseModel):
@@ -80,7 +86,7 @@ def post_event(request: Request, body: NewEvent) -> StoredEvent:
     return StoredEvent(id=event.id)
 
 
-def get_daily_stats(request: Request, day: Annotated[date, Query()]) -> DailyStats:
+def get_daily_stats(request: Request, day: Annotated[date, Query(ge=FIRST_DAY, le=LAST_DAY)]) -> DailyStats:
     """Add up a UTC day."""
     request_id = request_id_of(request)
     sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)

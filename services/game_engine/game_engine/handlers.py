@@ -91,7 +91,7 @@ class SpinHandler(JsonHandler):
         except BadBet as problem:
             self.answer_error(HTTPStatus.BAD_REQUEST, str(problem))
             return
-        except ValueError:
+        except (ValueError, RecursionError):
             self.answer_error(HTTPStatus.BAD_REQUEST, "the body must be JSON")
             return
         tags = {"game": GAME, "currency": bet.currency}

@@ -25,7 +25,7 @@ def start_instrumentation() -> None:
         BadSetting: SENTRY_DSN is not a DSN.
     """
     # What Tornado logs about a request is for people at the terminal; Sentry has it as transaction and event.
-    for name in ("tornado.access", "tornado.application"):
+    for name in ("tornado.access", "tornado.application", "tornado.general"):
         ignore_logger_for_sentry_logs(name)
     start_sentry(
         SERVICE,

@@ -7,9 +7,12 @@ import random
 import signal
 import socket
 import time
+from contextlib import suppress
+from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
 from tornado.routing import URLSpec
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application
@@ -23,8 +26,13 @@ from game_engine.settings import Settings
 from observability.guard import DebugGuard
 from observability.sdk import stop_sentry
 from observability.structured_log import announce
+from observability.trace_headers import BAGGAGE, readable_baggage
 
 DRAIN_SECONDS = 1.0
+CLOSE_SECONDS = 0.2
+IDLE_SECONDS = 10.0
+"""How long a connection may wait for a request, and that request's headers take."""
+BODY_SECONDS = 10.0
 MOST_OUTGOING_REQUESTS = 200
 LARGEST_BODY_BYTES = 64 * 1024
 
@@ -49,7 +57,19 @@ def make_application(engine: Engine, guard: DebugGuard | None) -> Application:
         URLSpec("/spin", SpinHandler, shared),
         *(debug_rules(engine, guard) if guard else ()),
     ]
-    return Application(routes, default_handler_class=NotFoundHandler, default_handler_args=shared)
+    return _Application(routes, default_handler_class=NotFoundHandler, default_handler_args=shared)
+
+
+class _Application(Application):
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Make the headers readable before a handler, and with it the SDK, sees them."""
+        values = request.headers.get_list(BAGGAGE)
+        if values:
+            del request.headers[BAGGAGE]
+            baggage = readable_baggage(values)
+            if baggage:
+                request.headers[BAGGAGE] = baggage
+        return super().find_handler(request, **kwargs)
 
 
 async def serve(settings: Settings, listener: socket.socket, guard: DebugGuard | None) -> None:
@@ -61,12 +81,20 @@ async def serve(settings: Settings, listener: socket.socket, guard: DebugGuard |
     # Ten at a time, Tornado's default, would queue the calls of concurrent rounds behind each other.
     http = SimpleAsyncHTTPClient(force_instance=True, max_clients=MOST_OUTGOING_REQUESTS)
     engine = make_engine(settings, http)
-    server = HTTPServer(make_application(engine, guard), xheaders=True, max_body_size=LARGEST_BODY_BYTES)
+    server = HTTPServer(
+        make_application(engine, guard),
+        max_body_size=LARGEST_BODY_BYTES,
+        idle_connection_timeout=IDLE_SECONDS,
+        body_timeout=BODY_SECONDS,
+    )
     server.add_sockets([listener])
     announce(listener)
     await stopping.wait()
     stopping_since = time.monotonic()
     server.stop()
     await engine.in_flight.drain(DRAIN_SECONDS)
-    await server.close_all_connections()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            # Each waits for its request, whatever that waits for.
+            await server.close_all_connections()
     stop_sentry(stopping_since)

@@ -15,11 +15,11 @@ from observability.structured_log import log_to_stdout
 def main() -> None:
     """Read the settings, open the port, start the SDK, serve."""
     settings = read_settings()
-    guard = open_guard(SERVICE)
+    guard = open_guard(SERVICE, is_entry=True)
     listener = bind(settings.address)
     log_to_stdout(SERVICE)
     start_instrumentation()
-    serve(make_app(settings, guard), listener)
+    serve(make_app(settings, guard), listener, settings.body_timeout_ms / 1000)
 
 
 run_service(SERVICE, main)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-import httpx
 import sentry_sdk
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,11 +19,12 @@ from gateway import SERVICE
 from gateway.debug import Handler, debug
 from gateway.errors import UpstreamError
 from gateway.headers import are_too_large
-from gateway.proxy import Target, forward, make_client
+from gateway.proxy import Clients, Target, forward, open_clients
 from gateway.request_identity import request_id_of
-from gateway.routing import UnknownService
+from gateway.routing import UnknownService, leads_to_debug
 from gateway.settings import ANY_LOCALHOST, Settings
 from observability.guard import DebugGuard, Guarded
+from observability.guard.noise import keep_flood_quiet
 from observability.guard.starlette import GuardedRoute
 from observability.guard.target import MANIFEST
 from observability.parameters import BadParameter
@@ -32,6 +32,16 @@ from observability.request_scope import DEBUG_USER_HEADER, EVENT_ID_HEADER, REQU
 
 TRACE_HEADERS = ("sentry-trace", "baggage", "traceparent")
 LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy", "Retry-After")
+NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
+REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+"""Statuses with which a guard refuses a request."""
 
 
 def make_app(settings: Settings, guard: DebugGuard | None) -> ASGIApp:
@@ -56,6 +66,7 @@ def make_app(settings: Settings, guard: DebugGuard | None) -> ASGIApp:
         },
         lifespan=_lifespan,
     )
+    app.router.redirect_slashes = False
     app.state.settings = settings
     return CORSMiddleware(
         app,
@@ -76,7 +87,6 @@ def _debug_routes(guard: DebugGuard) -> Iterator[Route]:
             method=method,
             request_id_of=request_id_of,
             answer_error=_error,
-            is_behind_gateway=False,
         )
 
     async def manifest(request: Request) -> Response:
@@ -97,8 +107,8 @@ def _any_method(route: Route) -> Route:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with make_client() as client:
-        app.state.client = client
+    async with open_clients() as clients:
+        app.state.clients = clients
         yield
 
 
@@ -110,9 +120,11 @@ async def health(_request: Request) -> Response:
 async def proxy(request: Request) -> Response:
     """`/api/v1/<service>/<rest>` with any method."""
     settings: Settings = request.app.state.settings
-    client: httpx.AsyncClient = request.app.state.client
+    clients: Clients = request.app.state.clients
     request_id = request_id_of(request)
     sentry_sdk.get_isolation_scope().set_tag("request_id", request_id)
+    if request.method in NEVER_FORWARDED:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
     if are_too_large(request.headers.raw):
         return _error(request, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large")
     upstream, path = settings.routes.resolve(request.scope["raw_path"])
@@ -129,11 +141,16 @@ async def proxy(request: Request) -> Response:
         timeout_ms=settings.upstream_timeout_ms,
         prefix=f"/api/v1/{upstream.name}",
     )
-    return await forward(client, request, target, request_id)
+    answer = await forward(clients, request, target, request_id)
+    if answer.status_code in REFUSALS and leads_to_debug(path):
+        suppressed = keep_flood_quiet()
+        if suppressed:
+            sentry_sdk.get_isolation_scope().set_tag("debug.suppressed", str(suppressed))
+    return answer
 
 
-def _error(request: Request, status: int, message: str) -> Response:
-    headers = {REQUEST_ID_HEADER: request_id_of(request)}
+def _error(request: Request, status: int, message: str, more: Mapping[str, str] | None = None) -> Response:
+    headers = {**(more or {}), REQUEST_ID_HEADER: request_id_of(request)}
     event_id = sentry_sdk.last_event_id()
     if event_id is not None:
         headers[EVENT_ID_HEADER] = event_id
@@ -146,9 +163,11 @@ async def bad_request(request: Request, problem: Exception) -> Response:
 
 
 async def http_error(request: Request, problem: Exception) -> Response:
-    """Nothing is routed there, or not with this method."""
-    status = problem.status_code if isinstance(problem, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    return _error(request, status, f"{request.method} {request.url.path}: {HTTPStatus(status).phrase.lower()}")
+    """Nothing is routed there, or not with this method, or the request did not come in time."""
+    if not isinstance(problem, HTTPException):
+        return await internal_error(request, problem)
+    phrase = HTTPStatus(problem.status_code).phrase.lower()
+    return _error(request, problem.status_code, f"{request.method} {request.url.path}: {phrase}", problem.headers)
 
 
 async def unknown_service(request: Request, problem: Exception) -> Response:

@@ -6,13 +6,12 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-import httpx
 import sentry_sdk
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import SERVICE
-from gateway.proxy import Target, forward
+from gateway.proxy import Clients, Target, forward
 from gateway.request_identity import request_id_of
 from gateway.routing import RouteTable, Upstream
 from observability.manifest import DebugRegistry
@@ -71,9 +70,9 @@ async def crash(request: Request) -> Response:
 
 
 async def _forward_to(request: Request, name: str, port: int, timeout_ms: int) -> Response:
-    client: httpx.AsyncClient = request.app.state.client
+    clients: Clients = request.app.state.clients
     upstream = Upstream(name, f"http://127.0.0.1:{port}")
-    return await forward(client, request, Target(upstream, b"/", b"", timeout_ms), request_id_of(request))
+    return await forward(clients, request, Target(upstream, b"/", b"", timeout_ms), request_id_of(request))
 
 
 @debug.endpoint(

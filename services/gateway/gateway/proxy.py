@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import httpcore
 import httpx
 import sentry_sdk
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -17,11 +25,14 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors import UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from gateway.headers import ClientSide, forwarded_request_headers, has_body, returned_response_headers
 from gateway.routing import Upstream
+from observability.edge import body_of
 from observability.request_scope import REQUEST_ID_HEADER
 
 CONNECT_SECONDS = 2.0
 IDLE_CONNECTION_SECONDS = 2.0
 CLIENT_CLOSED_REQUEST = 499
+MOST_REQUESTS = 500
+MOST_UPLOADS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +52,56 @@ class Target:
         return base + self.path + (b"?" + self.query if self.query else b"")
 
 
-def make_client() -> httpx.AsyncClient:
-    """The client of all upstreams: no proxies from the environment, no cookies of its own, no redirects followed."""
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The clients of all upstreams.
+
+    Who sends a body slowly holds a connection to an upstream for as long as that takes, so those are kept apart: they
+    can use up their own connections only. They are not queued, because httpcore looks at its whole queue each time.
+
+    Attributes:
+        plain: for requests that have come as a whole.
+        uploads: for those whose body is still on its way.
+        room: how many more of these there may be.
+    """
+
+    plain: httpx.AsyncClient
+    uploads: httpx.AsyncClient
+    room: anyio.Semaphore
+
+
+@asynccontextmanager
+async def open_clients() -> AsyncIterator[Clients]:
+    """Open the clients, and close them at the end."""
+    # Node and uvicorn close an idle connection after 5 s; a request must not be sent on one just then.
+    plain = httpx.Limits(max_connections=MOST_REQUESTS, keepalive_expiry=IDLE_CONNECTION_SECONDS)
+    uploads = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    async with _make_client(plain) as client, _make_client(uploads) as client_of_uploads:
+        yield Clients(client, client_of_uploads, anyio.Semaphore(MOST_UPLOADS))
+
+
+def _make_client(limits: httpx.Limits) -> httpx.AsyncClient:
+    """No proxies from the environment, no cookies of its own, no redirects followed."""
     return httpx.AsyncClient(
-        trust_env=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        # Node and uvicorn close an idle connection after 5 s; a request must not be sent on one just then.
-        limits=httpx.Limits(max_connections=500, keepalive_expiry=IDLE_CONNECTION_SECONDS),
+        trust_env=False, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])), limits=limits
     )
 
 
-async def forward(client: httpx.AsyncClient, request: Request, target: Target, request_id: str) -> Response:
+async def forward(clients: Clients, request: Request, target: Target, request_id: str) -> Response:
     """Send a request on and give the upstream's answer, its body still streaming.
 
     Raises:
         UpstreamUnreachable: no connection, or it broke before the answer.
         UpstreamTimeout: no answer in time.
+        HTTPException: the client's body did not come in time, or too many bodies are on their way.
     """
     upstream = target.upstream
     scope = sentry_sdk.get_isolation_scope()
     scope.set_tag("upstream", upstream.name)
     scope.set_tag("upstream.authority", upstream.authority)
     body = _RequestBody(request)
+    if not await body.begin():
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     outgoing = _outgoing_request(request, target, body, request_id)
     sentry_sdk.add_breadcrumb(
         category="gateway.forward",
@@ -76,7 +115,11 @@ async def forward(client: httpx.AsyncClient, request: Request, target: Target, r
         },
     )
     try:
-        answer = await _send_unless_abandoned(client, request, outgoing, body)
+        if body.has_come:
+            answer = await _send_unless_abandoned(clients.plain, request, outgoing, body)
+        else:
+            with _place_in(clients.room):
+                answer = await _send_unless_abandoned(clients.uploads, request, outgoing, body)
     except httpx.TimeoutException as problem:
         _note_failure(upstream, "gave no answer in time")
         raise UpstreamTimeout(
@@ -87,7 +130,24 @@ async def forward(client: httpx.AsyncClient, request: Request, target: Target, r
         raise UpstreamUnreachable(upstream, f"could not be reached for request {request_id}") from problem
     if answer is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return UpstreamResponse(answer, upstream, request_id)
+    response = UpstreamResponse(answer, upstream, request_id)
+    if not body.read.is_set():
+        # What is left of the body must not be taken for the next request.
+        response.headers["Connection"] = "close"
+    return response
+
+
+@contextmanager
+def _place_in(room: anyio.Semaphore) -> Iterator[None]:
+    try:
+        room.acquire_nowait()
+    except anyio.WouldBlock:
+        headers = {"Connection": "close", "Retry-After": "1"}
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, headers=headers) from None
+    try:
+        yield
+    finally:
+        room.release()
 
 
 def _note_failure(upstream: Upstream, problem: str) -> None:
@@ -100,17 +160,70 @@ def _note_failure(upstream: Upstream, problem: str) -> None:
 
 
 class _RequestBody:
-    """The client's body, and the knowledge whether it was read to its end."""
+    """The client's body, for as long as the upstream wants it, and the knowledge whether it was read to its end."""
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        self._incoming = body_of(request.scope)
+        self._chunks = aiter(request.stream())
+        self._first = b""
+        self._waiting = anyio.CancelScope()
+        self._is_answered = False
+        self._connection = asyncio.get_running_loop().create_future()
+        self._length = int(request.headers.get("content-length", 0))
+        self.is_announced = has_body(request.headers.raw)
         self.read = anyio.Event()
+        if not self.is_announced:
+            self.read.set()
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the client has sent all of it."""
+        return not self.is_announced or self._incoming.is_complete
+
+    async def begin(self) -> bool:
+        """Wait for the first bytes of an announced body; tells whether the client is still there."""
+        if self.is_announced:
+            try:
+                self._first = await anext(self._chunks)
+            except ClientDisconnect:
+                return False
+        return True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._request.stream():
-            if chunk:
-                yield chunk
+        chunk = self._first
+        missing = self._length
+        while chunk:
+            missing -= len(chunk)
+            yield chunk
+            chunk = await self._next()
+        if missing > 0:
+            # So it is after `Upgrade`, where the server takes the body for another protocol.
+            raise HTTPException(HTTPStatus.BAD_REQUEST, headers={"Connection": "close"})
         self.read.set()
+
+    async def _next(self) -> bytes:
+        chunk = None
+        if not self._is_answered:
+            with anyio.CancelScope() as self._waiting:
+                chunk = await anext(self._chunks)
+        if chunk is None:
+            # As if the upstream had closed the connection, after which httpcore looks for an answer.
+            raise httpcore.WriteError("the upstream has answered before the end of the body")
+        return chunk
+
+    async def note_connection(self, event: str, known: dict[str, Any]) -> None:
+        """Remember where the body goes; a `trace` extension of httpcore."""
+        if event == "connection.connect_tcp.complete" and not self._connection.done():
+            self._connection.set_result(known["return_value"])
+
+    async def end_when_answered(self) -> None:
+        """Wait until the upstream sends something, and then for no more of the client's body."""
+        connection: httpcore.AsyncNetworkStream = await self._connection
+        # The event loop refuses to watch the descriptor of a connection for us, but not a copy of it.
+        with socket.socket(fileno=os.dup(connection.get_extra_info("socket").fileno())) as copy:
+            await anyio.wait_readable(copy)
+        self._is_answered = True
+        self._waiting.cancel()
 
 
 def _outgoing_request(request: Request, target: Target, body: _RequestBody, request_id: str) -> httpx.Request:
@@ -120,21 +233,22 @@ def _outgoing_request(request: Request, target: Target, body: _RequestBody, requ
         host=request.headers.get("host", ""),
         prefix=target.prefix,
     )
-    incoming = request.headers.raw
-    headers = forwarded_request_headers(incoming, client)
+    headers = forwarded_request_headers(request.headers.raw, client)
     identifier = REQUEST_ID_HEADER.lower().encode("ascii")
     headers = [*((name, value) for name, value in headers if name != identifier), (identifier, request_id.encode())]
     seconds = target.timeout_ms / 1000
     timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
-    if not has_body(incoming):
-        body.read.set()
     return httpx.Request(
         request.method,
         # The span shows this URL; the bytes that are sent are those of the extension, which httpx does not rewrite.
         httpx.URL(target.upstream.url).copy_with(raw_path=target.on_the_wire),
         headers=headers,
-        content=aiter(body) if has_body(incoming) else None,
-        extensions={"timeout": timeout.as_dict(), "target": target.on_the_wire},
+        content=aiter(body) if body.is_announced else None,
+        extensions={
+            "timeout": timeout.as_dict(),
+            "target": target.on_the_wire,
+            "trace": body.note_connection,
+        },
     )
 
 
@@ -143,7 +257,7 @@ async def _send_unless_abandoned(
 ) -> httpx.Response | None:
     """Wait for the head of the answer; None, with the upstream's connection closed, when the client goes away."""
     answer: httpx.Response | None = None
-    failure: httpx.TransportError | None = None
+    failure: httpx.TransportError | HTTPException | None = None
     async with anyio.create_task_group() as group:
 
         async def watch_client() -> None:
@@ -153,9 +267,12 @@ async def _send_unless_abandoned(
             group.cancel_scope.cancel()
 
         group.start_soon(watch_client)
+        # On an encrypted connection something to read may be anything.
+        if not body.has_come and outgoing.url.scheme == "http":
+            group.start_soon(body.end_when_answered)
         try:
             answer = await client.send(outgoing, stream=True)
-        except httpx.TransportError as problem:
+        except (httpx.TransportError, HTTPException) as problem:
             # Raised outside: a task group would wrap it in an exception group.
             failure = problem
         except ClientDisconnect:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 PREFIX = b"/api/v1/"
 
@@ -57,6 +57,11 @@ class RouteTable:
             known = ", ".join(sorted(self.upstreams))
             raise UnknownService(f"no service is called {name.decode('ascii', 'replace')!r}; there are {known}")
         return upstream, b"/" + rest
+
+
+def leads_to_debug(path: bytes) -> bool:
+    """Whether a path, as an upstream may understand it, is that of a debug endpoint or of their manifest."""
+    return unquote_to_bytes(path).lower().lstrip(b"/").startswith(b"debug")
 
 
 def parse_route(name: str, url: str, revision: str) -> Upstream:

@@ -22,12 +22,14 @@ class Settings:
         routes: the services (PAYMENT_URL, ANALYTICS_URL, GAME_ENGINE_URL).
         cors_origins: origins allowed in browsers (CORS_ORIGINS, comma-separated); empty allows any localhost.
         upstream_timeout_ms: how long an upstream may stay silent (UPSTREAM_TIMEOUT_MS).
+        body_timeout_ms: how long a client may take to send a request's body (BODY_TIMEOUT_MS).
     """
 
     address: Address
     routes: RouteTable
     cors_origins: tuple[str, ...]
     upstream_timeout_ms: int
+    body_timeout_ms: int
 
 
 def read_settings() -> Settings:
@@ -46,6 +48,7 @@ def read_settings() -> Settings:
         routes=RouteTable({upstream.name: upstream for upstream in upstreams}),
         cors_origins=_read_origins(),
         upstream_timeout_ms=read_integer("UPSTREAM_TIMEOUT_MS", default=10_000, lowest=100, highest=120_000),
+        body_timeout_ms=read_integer("BODY_TIMEOUT_MS", default=10_000, lowest=100, highest=600_000),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
@@ -10,12 +11,16 @@ from types import FrameType
 import uvicorn
 from sentry_sdk.integrations.logging import ignore_logger, ignore_logger_for_sentry_logs
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from observability.edge import at_the_edge
 from observability.guard.starlette import audited
 from observability.sdk import stop_sentry
 from observability.structured_log import announce
 
 GRACE_SECONDS = 1
+HEADERS_SECONDS = 10.0
+BODY_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -30,12 +35,44 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
+class _Impatient(HttpToolsProtocol):
+    """Hangs up on a client whose request's headers do not come in time; uvicorn itself waits for ever."""
+
+    _given_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # A cycle begins when headers are complete.
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait_for_headers()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_headers(self) -> None:
+        if self._given_up is None:
+            self._given_up = self.loop.call_later(HEADERS_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._given_up is not None:
+            self._given_up.cancel()
+            self._given_up = None
+
+
+def serve(app: ASGIApp, listener: socket.socket, body_seconds: float = BODY_SECONDS) -> None:
     """Serve until SIGTERM or SIGINT, finish what is in flight, send what the SDK still holds, return.
 
     Args:
         app: the application.
         listener: a socket that is already listening (`settings.bind`).
+        body_seconds: how long a request's body may take.
     """
     # What the server logs about a request is for people at the terminal; Sentry has it as transaction and event.
     ignore_logger("uvicorn.access")
@@ -43,7 +80,9 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         ignore_logger_for_sentry_logs(name)
     server = _Server(
         uvicorn.Config(
-            audited(app),
+            audited(at_the_edge(app, body_seconds)),
+            http=_Impatient,
+            ws="none",
             log_config=None,
             server_header=False,
             # uvicorn would believe what any client on this machine says of itself; the audit must not.

@@ -70,8 +70,12 @@ _VALUE = re.compile(
     r"|[^\s,;&)\]}'\"]+)",
     re.DOTALL,
 )
-# Base64 of `{"`, with which the first part begins and, unless it is encrypted, the second.
-_TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*", re.ASCII)
+# Base64 of `{"`, with which the first part begins and, unless it is encrypted, the second. In an address each
+# character may be percent-encoded, and an address inside of another one is encoded again.
+_ENCODED = r"%(?:25)*"
+_CHARACTER = rf"[\w-]|{_ENCODED}(?i:2d|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
+_BEGIN = rf"(?:e|{_ENCODED}65)(?:y|{_ENCODED}79)(?:J|{_ENCODED}4[aA])"
+_TOKEN = re.compile(rf"{_BEGIN}(?:{_CHARACTER}){{8,}}(?:(?:\.|{_ENCODED}2[eE])(?:{_CHARACTER})*)*", re.ASCII)
 _REST_OF_LINE = re.compile(r"(?:(?!\\+[rn])[^\r\n])+")
 
 
@@ -114,7 +118,12 @@ def scrub(value: Any) -> Any:
 
 def hide_tokens(text: str) -> str:
     """A text without JWTs (RFC 7519), whole ones or what is left of one, whatever they are called."""
-    return _TOKEN.sub(FILTERED, text) if "eyJ" in text else text
+    return _TOKEN.sub(FILTERED, text) if "eyJ" in text or "%" in text else text
+
+
+def holds_token(text: str) -> bool:
+    """Whether a JWT, or what is left of one, is somewhere in a text."""
+    return _TOKEN.search(text) is not None
 
 
 @lru_cache(maxsize=4096)

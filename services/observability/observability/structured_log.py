@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
 
 from sentry_sdk.integrations.logging import ignore_logger, ignore_logger_for_sentry_logs
 
@@ -44,6 +45,9 @@ class JsonFormatter(logging.Formatter):
 
 def log_to_stdout(service: str) -> None:
     """Send every logger's records to stdout; libraries that narrate each step speak from WARNING on."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Half of a surrogate pair has no UTF-8, and would take the whole line with it.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -39,8 +39,9 @@ class GuardedHandler(JsonHandler):
         self.trigger = Trigger(
             method=str(self.request.method),
             target=self.target,
-            # With `xheaders` that of X-Forwarded-For.
-            address=str(self.request.remote_ip),
+            address=self.guard.address_of(
+                str(self.request.remote_ip), self.request.headers.get_list("X-Forwarded-For")
+            ),
             request_id=self.request_id,
             ruling=ruling,
         )

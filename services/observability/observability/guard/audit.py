@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from dataclasses import dataclass, field
 
@@ -34,15 +33,6 @@ class Trigger:
     def scopes(self) -> tuple[Scope, Scope]:
         """The isolation scope and the current scope of the request."""
         return self._isolation_scope, self._current_scope
-
-
-def address_of(forwarded_for: str | None, peer: str) -> str:
-    """The address that the gateway saw, which it puts last in `X-Forwarded-For`, else the one that connected."""
-    last = (forwarded_for or "").rpartition(",")[2].strip()
-    try:
-        return str(ipaddress.ip_address(last))
-    except ValueError:
-        return peer
 
 
 def record(trigger: Trigger, status: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from observability.guard.flags import DebugFlags
 from observability.guard.limits import Concurrency, LimitsUnavailable, RateLimit, Standing
 from observability.guard.noise import tell_refusal
+from observability.guard.origin import TrustedProxies
 from observability.guard.target import Guarded
 from observability.guard.tokens import Identity, TokenCheck
 from observability.manifest import DebugRegistry
@@ -21,7 +22,7 @@ _ANSWERS: Mapping[Decision, tuple[int, str]] = {
     "forbidden": (HTTPStatus.FORBIDDEN, "forbidden"),
     "rate-limited": (HTTPStatus.TOO_MANY_REQUESTS, "too many requests"),
     "busy": (HTTPStatus.TOO_MANY_REQUESTS, "too many requests"),
-    "unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "service unavailable"),
+    "unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
 }
 
 
@@ -48,7 +49,15 @@ class Ruling:
 class DebugGuard:
     """Stands in front of the debug endpoints of one process."""
 
-    def __init__(self, flags: DebugFlags, tokens: TokenCheck, limit: RateLimit, places: Concurrency) -> None:
+    def __init__(
+        self,
+        flags: DebugFlags,
+        tokens: TokenCheck,
+        limit: RateLimit,
+        places: Concurrency,
+        proxies: TrustedProxies,
+    ) -> None:
+        self.address_of = proxies.address_of
         self._flags = flags
         self._tokens = tokens
         self._limit = limit

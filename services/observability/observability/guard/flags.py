@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.provider.in_memory_provider import InMemoryProvider
 
-from observability.guard.watched_file import WatchedFile
+from observability.guard.watched_file import WatchedFile, read_json
 
 WHOLE = "debug"
 
@@ -67,7 +66,7 @@ def parse_flags(text: str) -> dict[str, bool]:
     Raises:
         ValueError: the text is not in flagd's format.
     """
-    match json.loads(text):
+    match read_json(text):
         case {"flags": dict(flags)}:
             pass
         case _:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import math
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage, RedisStorage
+import limits
+from limits import RateLimitItem, WindowStats
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
 from observability.structured_log import log_line
 
-REDIS_TIMEOUT_SECONDS = 5.0
-"""Longer than a burst of requests keeps the event loop busy: within that time a Redis that answers looks silent."""
+REDIS_TIMEOUT_SECONDS = 1.0
 MOST_REDIS_CONNECTIONS = 16
 
 
@@ -54,7 +56,7 @@ class RateLimit:
         """
         self._service = service
         self._rate = rate
-        self._limiter = MovingWindowRateLimiter(MemoryStorage() if redis_url is None else _storage_in(redis_url))
+        self._window: _Window = _InMemory() if redis_url is None else _InRedis(redis_url)
         self._is_away = False
 
     async def take(self, endpoint: str, sub: str) -> Standing:
@@ -84,8 +86,7 @@ class RateLimit:
         # Hashed, because others may read that Redis.
         key = ("debug", self._service, endpoint, hashlib.sha256(sub.encode()).hexdigest())
         try:
-            is_within = not counts or await self._limiter.hit(self._rate, *key)
-            reset, remaining = await self._limiter.get_window_stats(self._rate, *key)
+            is_within, (reset, remaining) = await self._window.ask(self._rate, key, counts=counts)
         except (StorageError, OSError) as problem:
             if not self._is_away:
                 self._is_away = True
@@ -94,6 +95,65 @@ class RateLimit:
             raise LimitsUnavailable from problem
         self._is_away = False
         return Standing(is_within, max(remaining, 0), max(1, math.ceil(reset - time.time())))
+
+
+class _Window(Protocol):
+    """Where requests are counted."""
+
+    async def ask(self, rate: RateLimitItem, key: tuple[str, ...], *, counts: bool) -> tuple[bool, WindowStats]:
+        """Whether this request is within the limit, and what remains; it is counted or only looked at."""
+
+
+class _InMemory:
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def ask(self, rate: RateLimitItem, key: tuple[str, ...], *, counts: bool) -> tuple[bool, WindowStats]:
+        is_within = not counts or await self._limiter.hit(rate, *key)
+        return is_within, await self._limiter.get_window_stats(rate, *key)
+
+
+class _InRedis:
+    """Asks in threads, where a time-out is Redis's alone.
+
+    A burst of requests keeps the event loop busy for longer, and there a Redis that has answered would look silent.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Importing Redis would make every start 0.1 s longer, also where it is not used.
+        from redis import ConnectionPool
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        pool = ConnectionPool.from_url(
+            url,
+            max_connections=MOST_REDIS_CONNECTIONS,
+            socket_timeout=REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        options: dict[str, Any] = {"connection_pool": pool}
+        storage = limits.storage.RedisStorage(url, wrap_exceptions=True, **options)
+        self._limiter = limits.strategies.MovingWindowRateLimiter(storage)
+        self._threads = ThreadPoolExecutor(MOST_REDIS_CONNECTIONS, "debug-limits")
+        self._failed_at = -math.inf
+
+    async def ask(self, rate: RateLimitItem, key: tuple[str, ...], *, counts: bool) -> tuple[bool, WindowStats]:
+        asked_at = time.monotonic()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, asked_at, rate, key, counts)
+
+    def _ask(
+        self, asked_at: float, rate: RateLimitItem, key: tuple[str, ...], counts: bool
+    ) -> tuple[bool, WindowStats]:
+        if asked_at <= self._failed_at:
+            # Who waited while another found out need not wait for as long again.
+            raise StorageError(TimeoutError())
+        try:
+            is_within = not counts or self._limiter.hit(rate, *key)
+            return is_within, self._limiter.get_window_stats(rate, *key)
+        except StorageError:
+            self._failed_at = time.monotonic()
+            raise
 
 
 class Concurrency:
@@ -113,22 +173,3 @@ class Concurrency:
     def leave(self, endpoint: str) -> None:
         """Give a place back."""
         self._running[endpoint] -= 1
-
-
-def _storage_in(redis_url: str) -> RedisStorage:
-    # Importing Redis would make every start 0.1 s longer, also where it is not used.
-    from redis.asyncio import BlockingConnectionPool
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    pool = BlockingConnectionPool.from_url(
-        redis_url,
-        max_connections=MOST_REDIS_CONNECTIONS,
-        # How long a request waits for one of them, when many come at once.
-        timeout=3 * REDIS_TIMEOUT_SECONDS,
-        socket_timeout=REDIS_TIMEOUT_SECONDS,
-        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-    options: dict[str, Any] = {"connection_pool": pool}
-    return RedisStorage(redis_url, wrap_exceptions=True, implementation="redispy", **options)

@@ -42,13 +42,23 @@ _budget = RefusalBudget()
 
 def tell_refusal(reason: str, endpoint: str) -> None:
     """Tell Sentry of a refusal, or keep the whole request quiet; never an error event."""
-    suppressed = _budget.spend(time.monotonic())
+    suppressed = keep_flood_quiet()
     if suppressed is None:
-        transaction = sentry_sdk.get_current_scope().transaction
-        if transaction is not None:
-            # The SDK samples before anybody knows who asks.
-            transaction.sampled = False
         return
     data: dict[str, str | int] = {"reason": reason, "endpoint": endpoint, "suppressed": suppressed}
     sentry_sdk.add_breadcrumb(category="debug.refused", message="Debug endpoint refused", level="warning", data=data)
     sentry_sdk.metrics.count("debug.refused", 1, attributes=data)
+
+
+def keep_flood_quiet() -> int | None:
+    """Count a refusal, and keep its whole request quiet if there have been many; enough for who passes it on.
+
+    Returns:
+        How many were kept quiet before this one; None if this one is, too.
+    """
+    suppressed = _budget.spend(time.monotonic())
+    transaction = sentry_sdk.get_current_scope().transaction
+    if suppressed is None and transaction is not None:
+        # The SDK samples before anybody knows who asks.
+        transaction.sampled = False
+    return suppressed

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from observability.guard.audit import Trigger, address_of, record
+from observability.guard.audit import Trigger, record
 from observability.guard.decision import DebugGuard
 from observability.guard.target import Guarded
 
@@ -37,7 +37,6 @@ class GuardedRoute(Route):
         method: str,
         request_id_of: Callable[[Request], str],
         answer_error: ErrorAnswer,
-        is_behind_gateway: bool = True,
     ) -> None:
         """Make the route.
 
@@ -48,14 +47,12 @@ class GuardedRoute(Route):
             method: HTTP method.
             request_id_of: gives the request's id.
             answer_error: makes the service's error answer of status and text.
-            is_behind_gateway: whether the last of the addresses in `X-Forwarded-For` is one to believe.
         """
         super().__init__(target.path, handler, methods=[method])
         self._target = target
         self._guard = guard
         self._request_id_of = request_id_of
         self._answer_error = answer_error
-        self._is_behind_gateway = is_behind_gateway
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match nothing while switched off."""
@@ -72,7 +69,7 @@ class GuardedRoute(Route):
         scope[_TRIGGER] = Trigger(
             method=request.method,
             target=self._target,
-            address=address_of(request.headers.get("x-forwarded-for"), peer) if self._is_behind_gateway else peer,
+            address=self._guard.address_of(peer, request.headers.getlist("x-forwarded-for")),
             request_id=self._request_id_of(request),
             ruling=ruling,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import jwt
 
-from observability.guard.watched_file import WatchedFile
+from observability.guard.watched_file import WatchedFile, read_json
 
 AUDIENCE = "debug-endpoints"
 LONGEST_TOKEN_BYTES = 4096
@@ -63,12 +62,15 @@ class TokenCheck:
             return None
         try:
             return self._verify(bearer[1])
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, RecursionError):
             # Why a token is refused is nobody's business but its owner's, who has it.
             return None
 
     def _verify(self, token: str) -> Identity | None:
         header = jwt.get_unverified_header(token)
+        # None of these is left to what a version of PyJWT makes of it.
+        if "crit" in header or header.get("b64", True) is not True or not isinstance(header.get("kid", ""), str):
+            return None
         for candidate in self._file.read() or ():
             if candidate.algorithm != header.get("alg") or header.get("kid", candidate.kid) != candidate.kid:
                 continue
@@ -94,6 +96,7 @@ def _identity_of(claims: Mapping[str, Any]) -> Identity | None:
     is_sound = (
         0 < len(sub) <= LONGEST_SUBJECT
         and sub.isprintable()
+        and (jti or "").isprintable()
         and isinstance(scope, str)
         # PyJWT reads a time out of a text or a yes as well.
         and type(issued) in {int, float}
@@ -110,7 +113,7 @@ def parse_keys(text: str) -> tuple[PublicKey, ...]:
     Raises:
         ValueError: it has no keys, or one that is not a public key of Ed25519 or P-256.
     """
-    file = json.loads(text)
+    file = read_json(text)
     keys = file.get("keys") if isinstance(file, dict) else None
     if not isinstance(keys, list) or not keys:
         raise ValueError('keys must be a JWKS such as {"keys": [...]} with at least one key')
@@ -127,7 +130,14 @@ def _key_of(jwk: Any) -> PublicKey:
             "every key must be a public one; this file has the private part of one, which belongs elsewhere"
         )
     kid = jwk.get("kid")
-    if jwk.get("alg", algorithm) != algorithm or jwk.get("use", "sig") != "sig" or not isinstance(kid, str | None):
+    operations = jwk.get("key_ops", ["verify"])
+    is_for_signatures = (
+        jwk.get("alg", algorithm) == algorithm
+        and jwk.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
+    if not is_for_signatures or not isinstance(kid, str | None):
         raise ValueError(f"a key of curve {jwk['crv']} must be for signing with {algorithm}, and its kid a text")
     try:
         return PublicKey(kid, algorithm, jwt.PyJWK(jwk, algorithm))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from stat import S_ISREG
+from typing import Any, Generic, TypeVar
 
 from observability.structured_log import log_line
 
@@ -56,7 +59,10 @@ class WatchedFile(Generic[ContentT]):
             ValueError: it is missing, unreadable or invalid.
         """
         try:
-            with self._path.open("rb") as file:
+            # A pipe would be waited for, a device might have no end.
+            with open(self._path, "rb", opener=_open_at_once) as file:
+                if not S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise ValueError(f"{self._path} is not a regular file")
                 content = file.read(LARGEST_BYTES + 1)
         except OSError as problem:
             raise ValueError(f"{self._path} cannot be read: {problem.strerror or problem}") from problem
@@ -72,4 +78,23 @@ class WatchedFile(Generic[ContentT]):
             stat = self._path.stat()
         except OSError:
             return ()
+        if not S_ISREG(stat.st_mode):
+            return (stat.st_dev, stat.st_ino)
         return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def read_json(text: str) -> Any:
+    """Read JSON (RFC 8259), of which Python itself takes more than other languages do.
+
+    Raises:
+        ValueError: it is none, or has a number that JSON does not have.
+    """
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is no number of JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
