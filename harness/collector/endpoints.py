@@ -17,7 +17,7 @@ from harness.collector.limits import LARGEST_BODY, LARGEST_EVENT
 from harness.collector.messages import Answer, Refused, Request
 from harness.collector.routes import Endpoint, Route
 from harness.wire.encoding import BodyTooLarge, CorruptBody, decode_body
-from harness.wire.envelope import Envelope, Item, MalformedEnvelope
+from harness.wire.envelope import Envelope, Item, MalformedEnvelope, OversizedEnvelope
 from harness.wire.json_text import InvalidJson, parse_json
 
 _JSON = "application/json"
@@ -112,6 +112,8 @@ def read(request: Request, route: Route) -> Reading:
 def _read_envelope(_request: Request, _route: Route, body: bytes) -> Reading:
     try:
         envelope = Envelope.parse(body)
+    except OversizedEnvelope as error:
+        raise Refused(413, "payload too large", str(error)) from None
     except MalformedEnvelope as error:
         raise Refused(400, "invalid event envelope", str(error)) from None
     event_id = envelope.event_id
