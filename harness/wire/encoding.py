@@ -10,7 +10,6 @@ from collections.abc import Callable
 import brotli  # type: ignore[import-untyped]  # the package has no type information
 import zstandard
 
-_EXCERPT = 50
 _GZIP_CONTAINER = 16 + zlib.MAX_WBITS
 # Sent by sentry-ruby 5 and sentry.java.android 2; Relay ignores both (`middlewares/decompression.rs`).
 _NOT_ENCODINGS = frozenset({"", "utf-8"})
@@ -58,8 +57,8 @@ def decode_body(body: bytes, content_encoding: str | None, *, limit: int) -> byt
     Args:
         body: The body as it came over the wire.
         content_encoding: Value of the `Content-Encoding` header, None without one: gzip, deflate (in a zlib
-            container, as HTTP has it), br, zstd or identity. Several at a time are unknown to Relay.
-        limit: Most bytes that the body may have, encoded and decoded.
+            container, as HTTP has it), br, zstd, identity, or several of them in the order they were applied.
+        limit: Most bytes that the body, and every stage of its decoding, may have.
 
     Returns:
         The decoded body.
@@ -71,11 +70,10 @@ def decode_body(body: bytes, content_encoding: str | None, *, limit: int) -> byt
     """
     if len(body) > limit:
         raise BodyTooLarge(limit)
-    encodings = _encodings(content_encoding)
-    if encodings:
-        decode = _DECODERS.get(encodings[0])
-        if decode is None or len(encodings) > 1:
-            raise UnsupportedEncoding((content_encoding or "")[:_EXCERPT])
+    for encoding in reversed(_encodings(content_encoding)):
+        decode = _DECODERS.get(encoding)
+        if decode is None:
+            raise UnsupportedEncoding(encoding)
         body = decode(body, limit)
         if len(body) > limit:
             raise BodyTooLarge(limit)

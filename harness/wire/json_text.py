@@ -109,7 +109,8 @@ def parse_json(text: str) -> Any:
 def _is_too_deep(value: Any) -> bool:
     # A tuple, because making a union of the types anew for each value takes longer than asking.
     kinds = (dict, list)
-    depth, level = 0, [[value]]
+    depth = 0
+    level: list[Any] = [[value]]
     while level:
         depth += 1
         if depth > _DEEPEST + 1:
