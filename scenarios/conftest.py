@@ -45,12 +45,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        # The shell ends it as soon as the pipe closes, however this process ends.
+        command = ["sh", "-c", '"$@" & cat; kill $!; wait', "sh", program]
+        command += ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         directory = tmp_path_factory.mktemp("redis")
         process = running.enter_context(
-            subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            subprocess.Popen(
+                command,
+                cwd=directory,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         )
-        running.callback(process.kill)
         said = ""
         assert process.stdout is not None
         for line in process.stdout:

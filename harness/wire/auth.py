@@ -135,5 +135,7 @@ def _credentials(place: str, pairs: Mapping[str, str]) -> Credentials:
     # Ancient clients send "2.0".
     major = version.partition(".")[0]
     if not (major.isascii() and major.isdigit() and len(major) <= _VERSION_DIGITS):
-        raise InvalidCredentials(f"{place} has the sentry_version {version[:20]!r}, which is not a number of a version")
+        raise InvalidCredentials(
+            f"{place} has the sentry_version {version[:20]!r}, which is not a number of a version"
+        )
     return Credentials(public_key, int(major), pairs.get("sentry_client"))
