@@ -45,6 +45,7 @@ from harness.wire import (
 from harness.wire.encoding import BodyTooLarge
 from tests.fuzz.choices import Choices
 from tests.fuzz.envelopes import varied
+from tests.fuzz.reporting import report
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 _ENCODINGS = ("gzip", "deflate", "br", "zstd")
@@ -178,4 +179,9 @@ def _is_view(value: Any) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type) and "telemetry" in type(value).__module__
 
 
-TARGETS: Mapping[str, Callable[[bytes], None]] = {"envelope": envelope, "headers": headers, "views": views}
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "envelope": envelope,
+    "headers": headers,
+    "report": report,
+    "views": views,
+}
