@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self.since = time.monotonic()
         self._progressed = True
         self._fruitless = 0
-        self._body = b""
+        self._held = 0
         self._forget()
 
     async def close(self) -> None:
@@ -115,6 +115,7 @@ class Connection(asyncio.Protocol):
             self._refuse(
                 self._request(), Refused(400, "the connection was closed before the request was complete", cause)
             )
+            self._forget()
         self._closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
@@ -191,13 +192,12 @@ class Connection(asyncio.Protocol):
             return
         if self._body_size <= LARGEST_BODY:
             if self._connections.hold(len(chunk)):
+                self._held += len(chunk)
                 self._extend(chunk)
             else:
                 self._fail(Refused(503, "failed to queue envelope", "too many large requests are read at a time"))
         elif len(self._body) > _EXCERPT:
-            self._connections.let_go(len(self._body))
             self._body = bytes(self._body[:_EXCERPT])
-            self._connections.hold(len(self._body))
 
     def on_message_complete(self) -> None:
         """Answer the request."""
@@ -236,7 +236,9 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._head_size = 0
         self._headers = []
-        self._connections.let_go(len(self._body))
+        if self._held:
+            self._connections.let_go(self._held)
+            self._held = 0
         self._body = b""
         self._body_size = 0
         self._read = 0

@@ -340,7 +340,16 @@ def test_large_bodies_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         for connection in several[:2]:
             connection.sendall(b"x" * 1_000_000)
             assert statuses(connection.recv(65536)) == [413]
-        # Their room is free again.
+        # Their room is free again, also that of those who give up in the middle.
+        for number in range(1, 8):
+            with client.socket() as connection:
+                connection.sendall(head(client, "Content-Length: 5000000") + b"x" * 4_000_000)
+            held = collector.inbox.wait_for(
+                lambda number=number: len(collector.refusals) == 3 + number or None,  # type: ignore[misc]
+                timeout=10,
+            )
+            assert held, "the end of a connection"
+        assert {refusal.status for refusal in collector.refusals[3:]} == {400}
         assert client.envelope(event_envelope(message="y" * 900_000)).status == 200
 
 
