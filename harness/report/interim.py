@@ -122,6 +122,6 @@ def _noted(record: RunRecord) -> RunRecord:
     ended = sum(test.outcome is not Outcome.NOT_RUN for test in record.tests)
     note = (
         f"The run was cut short: when this was written, {ended} tests had ended, and it never came to write the "
-        "whole report. What it had captured until then is here; what it would have triggered or checked later is missing."
+        "whole report. What it had captured until then is here; what it would have triggered or checked later is not."
     )
     return replace(record, notes=(note,))
