@@ -208,7 +208,7 @@ def test_guardian_knows_a_service_before_it_runs(
         guardian.start()
         guardian.watch(None, "agent-of-the-test")
         environment = {**os.environ, AGENT_VARIABLE: "agent-of-the-test"}
-        process = subprocess.Popen(["sleep", "1000"], env=environment, start_new_session=True)
+        process = subprocess.Popen(["sleep", "1000"], env=environment, stdout=2, start_new_session=True)
         print(process.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
