@@ -31,7 +31,7 @@ from harness.report.report import Report
 from harness.report.terminal import record_lines
 from harness.report.writing import append_step_summary, write_report
 from harness.run.authenticating import Authenticator
-from harness.run.configuration import load_baseline_settings, load_check_settings
+from harness.run.configuration import load_baseline_settings, load_check_settings, load_collector_memory
 from harness.run.live_view import print_arrivals, print_fleet
 from harness.run.tokens import write_key_pair
 from harness.verify.baseline.settings import read_baseline_settings
@@ -210,7 +210,7 @@ def _collect(options: argparse.Namespace, console: Console) -> int:
 def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
     with ExitStack() as running:
-        collector = running.enter_context(Collector())
+        collector = running.enter_context(Collector(inbox=Inbox(load_collector_memory(options.config))))
         directory = Path(tempfile.mkdtemp(prefix="sentry-harness-"))
         console.print(f"Starting {', '.join(spec.services)}; logs are in {directory}", soft_wrap=True)
         fleet = Fleet(spec, dsn_for=lambda name: str(collector.register(name)), directory=directory)
