@@ -44,8 +44,10 @@ class Connections:
         self.patience = patience
         self._open: set[Connection] = set()
         self._held = 0
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        is_limited = descriptors != resource.RLIM_INFINITY
         # Descriptors are shared with everything else in the process.
-        self._most = min(_MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._most = min(_MOST_CONNECTIONS, descriptors // 2) if is_limited else _MOST_CONNECTIONS
 
     def add(self, connection: Connection) -> None:
         """Take a new connection in; if there are too many, the one closes that has done nothing for the longest.

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -321,6 +322,16 @@ def test_more_connections_than_descriptors() -> None:
     assert process.returncode == 0
     assert output.split(maxsplit=1)[0] == "2"
     assert "503" in output
+
+
+def test_unlimited_descriptors_are_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with Collector() as collector, ExitStack() as opened:
+        client = Client(collector.register("shop"))
+        body = event_envelope()
+        for connection in [opened.enter_context(client.socket()) for _ in range(20)]:
+            connection.sendall(head(client, f"Content-Length: {len(body)}") + body)
+            assert statuses(connection.recv(65536)) == [200]
 
 
 def test_large_bodies_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
