@@ -15,7 +15,7 @@ import atheris
 
 def main() -> None:
     """Fuzz a target; never returns."""
-    names = ("envelope", "headers", "report", "views")
+    names = ("envelope", "headers", "report", "request", "views")
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         sys.exit(f"usage: python -m tests.fuzz {'|'.join(names)} [libFuzzer arguments]")
     with atheris.instrument_imports(include=["harness"], enable_loader_override=False):

@@ -46,6 +46,7 @@ from harness.wire.encoding import BodyTooLarge
 from tests.fuzz.choices import Choices
 from tests.fuzz.envelopes import varied
 from tests.fuzz.reporting import report
+from tests.fuzz.requests import request
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 _ENCODINGS = ("gzip", "deflate", "br", "zstd")
@@ -183,5 +184,6 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "envelope": envelope,
     "headers": headers,
     "report": report,
+    "request": request,
     "views": views,
 }

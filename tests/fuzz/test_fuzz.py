@@ -17,7 +17,7 @@ from tests.fuzz.targets import TARGETS, envelope, headers, views
 
 ROOT = Path(__file__).parents[2]
 # How much a search may try in the time that a run of all tests has for it.
-RUNS = {"envelope": 2_000, "headers": 10_000, "report": 60, "views": 150}
+RUNS = {"envelope": 2_000, "headers": 10_000, "report": 60, "request": 2_000, "views": 150}
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.iterdir()), ids=lambda path: path.name)
