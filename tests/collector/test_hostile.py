@@ -348,9 +348,13 @@ def test_large_bodies_at_a_time_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         refused = collector.inbox.wait_for(lambda: collector.refusals or None, timeout=10)
         assert refused is not None
         assert [refusal.status for refusal in refused] == [503]
-        for connection in several[:2]:
-            connection.sendall(b"x" * 1_000_000)
-            assert statuses(connection.recv(65536)) == [413]
+        # Whichever of them came to be one too many, the two others are read to their end.
+        answered = []
+        for connection in several:
+            with suppress(ConnectionError):
+                connection.sendall(b"x" * 1_000_000)
+                answered += statuses(connection.recv(65536))
+        assert answered.count(413) == 2
         # Their room is free again, also that of those who give up in the middle.
         for number in range(1, 8):
             with client.socket() as connection:
