@@ -17,13 +17,13 @@ from harness.run.execution import Execution
 from harness.run.summary import RunSummary
 from harness.verify.baseline.settings import BaselineSettings
 
-# A report is due this many times as long after the last one as that one took to write, but not before the pause.
+# The run must have lasted this many times as long as all reports took, with one more such as the last.
 _SPARING = 20
 _PAUSE = 0.5
 
 
 class InterimReports:
-    """Writes the report again and again while tests end, in a thread that takes a twentieth of the time at most.
+    """Writes the report again and again while tests end, in a thread that takes about a twentieth of the time.
 
     Args:
         execution: What is under way.
@@ -71,7 +71,8 @@ class InterimReports:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0
+        started = time.monotonic()
+        pause = spent = 0.0
         while True:
             with self._told:
                 self._told.wait_for(lambda: self._is_over, pause)
@@ -85,7 +86,9 @@ class InterimReports:
             except ReportNotWritten:
                 # The end of the run says so, if it still is so by then.
                 return
-            pause = max(_PAUSE, _SPARING * (time.monotonic() - began))
+            now = time.monotonic()
+            spent += now - began
+            pause = max(_PAUSE, started + _SPARING * (spent + now - began) - now)
 
     def _write(self) -> None:
         harvest = self._execution.harvest()
