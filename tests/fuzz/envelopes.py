@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.wire.envelope import Envelope, Item, MalformedPayload
+from harness.wire.envelope import Envelope, Item, MalformedEnvelope, MalformedPayload
 from tests.fuzz.choices import Choices
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -57,7 +57,12 @@ def varied(choices: Choices) -> Envelope:
             items.append(copy.deepcopy(choices.of(items)))
         elif isinstance(payload, dict | list):
             _change(payload, choices)
-    return Envelope.parse(Envelope(headers, [Item(of, _serialized(held)) for of, held in items]).serialize())
+    made = Envelope(headers, [Item(of, _serialized(held)) for of, held in items])
+    try:
+        return Envelope.parse(made.serialize())
+    except MalformedEnvelope:
+        # Its headers have come to be nested more deeply than anybody reads them.
+        return envelope
 
 
 def _payload(item: Item) -> Any:
