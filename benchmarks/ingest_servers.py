@@ -19,6 +19,7 @@ import psutil
 from ephemeral_port_reserve import reserve  # type: ignore[import-untyped]  # the package has no type information
 
 from harness.collector.connection import Connection
+from harness.collector.connections import Connections, Patience
 from harness.collector.messages import Answer
 from harness.collector.server import Collector
 
@@ -144,7 +145,7 @@ def _serve_collector(port: int) -> None:
 async def _serve_ceiling(port: int) -> None:
     """The collector's HTTP with nothing behind it: shows how much the load generator can do."""
     answer = Answer(200, _ANSWER, "application/json")
-    connections: set[Connection] = set()
+    connections = Connections(Patience())
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(lambda _: answer, lambda _request, _refused: answer, connections), "127.0.0.1", port
     )

@@ -15,7 +15,7 @@ from benchmarks.ingest_load import error_event
 from benchmarks.measurement import Goal, Row, Section
 from harness.wire.envelope import Envelope
 
-TIMES_SDK = 1.25
+TIMES_SDK = 1.5
 _TIMES = 2000
 _SDK, _HARNESS = "sentry_sdk.envelope", "harness.wire"
 _RELUCTANT = "harness.wire, payloads left unread"

@@ -15,6 +15,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from harness.collector.inbox import DEFAULT_MEMORY, Inbox
+from harness.collector.limits import parse_size
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.spec import load_fleet_spec
@@ -29,7 +31,7 @@ from harness.report.report import Report
 from harness.report.terminal import record_lines
 from harness.report.writing import append_step_summary, write_report
 from harness.run.authenticating import Authenticator
-from harness.run.configuration import load_baseline_settings, load_check_settings
+from harness.run.configuration import load_baseline_settings, load_check_settings, load_collector_memory
 from harness.run.live_view import print_arrivals, print_fleet
 from harness.run.tokens import write_key_pair
 from harness.verify.baseline.settings import read_baseline_settings
@@ -75,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     collect.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     collect.add_argument("--port", type=_port, default=0, help="port to listen on (default: a free one)")
+    collect.add_argument(
+        "--key", help="public key that a DSN must have; required for a HOST that is reached from the network"
+    )
+    collect.add_argument(
+        "--memory",
+        type=_size,
+        default=DEFAULT_MEMORY,
+        metavar="SIZE",
+        help="how much of what arrives is kept in memory and not on disk (default: 256 MiB)",
+    )
     collect.set_defaults(run=_collect)
 
     up = commands.add_parser(
@@ -176,10 +188,21 @@ def _port(text: str) -> int:
     return port
 
 
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+
+
 def _collect(options: argparse.Namespace, console: Console) -> int:
-    with Collector(host=options.host, port=options.port, open=True) as collector:
-        console.print(f"Collecting. DSN: {collector.register('collect')}", soft_wrap=True)
-        console.print("Any other project and key is accepted too. Ctrl-C ends it.")
+    inbox = Inbox(options.memory)
+    with Collector(host=options.host, port=options.port, open=True, inbox=inbox, key=options.key) as collector:
+        dsn = collector.register("collect")
+        dsn = dsn if options.key is None else replace(dsn, public_key=options.key)
+        console.print(f"Collecting. DSN: {dsn}", soft_wrap=True)
+        others = "Any other project and key" if options.key is None else "Any other project with the given key"
+        console.print(f"{others} is accepted too. Ctrl-C ends it.")
         print_arrivals(collector, console)
     return 0
 
@@ -187,7 +210,7 @@ def _collect(options: argparse.Namespace, console: Console) -> int:
 def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
     with ExitStack() as running:
-        collector = running.enter_context(Collector())
+        collector = running.enter_context(Collector(inbox=Inbox(load_collector_memory(options.config))))
         directory = Path(tempfile.mkdtemp(prefix="sentry-harness-"))
         console.print(f"Starting {', '.join(spec.services)}; logs are in {directory}", soft_wrap=True)
         fleet = Fleet(spec, dsn_for=lambda name: str(collector.register(name)), directory=directory)

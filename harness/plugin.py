@@ -71,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks, keep what tests report, and end the fleet when the run is told to end."""
-    keep_results(config)
+    keep_results(config, baseline_settings)
     claim_name(config)
     config.addinivalue_line("markers", "allow(code, reason): accept what a check finds; set by @harness.allow")
     config.addinivalue_line("markers", "loosen(path, reason): do not compare one place; set by @harness.loosen")

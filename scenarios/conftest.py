@@ -45,14 +45,25 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        # The shell ends it as soon as the pipe closes, however this process ends.
+        command = ["sh", "-c", '"$@" & exec > /dev/null 2>&1; cat; kill $!; wait', "sh", program]
+        command += ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         directory = tmp_path_factory.mktemp("redis")
         process = running.enter_context(
-            subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            subprocess.Popen(
+                command,
+                cwd=directory,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         )
-        running.callback(process.kill)
-        said = ""
+        assert process.stdin is not None
         assert process.stdout is not None
+        # Before all else that ends it, because somebody is still reading what it says.
+        running.callback(process.stdin.close)
+        said = ""
         for line in process.stdout:
             said += line
             if re.search("Ready to accept connections", line):

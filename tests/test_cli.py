@@ -79,6 +79,32 @@ def test_collect_prints_its_dsn_and_what_arrives_and_ends_cleanly(start: Start, 
     assert process.returncode == 0
 
 
+def test_collect_listens_on_a_network_with_a_key_only(start: Start) -> None:
+    refused = start("collect", "--host", "0.0.0.0")
+    output, _ = refused.communicate(timeout=PATIENCE)
+    assert refused.returncode == 2
+    assert output.startswith(
+        "sentry-harness collect: 0.0.0.0 is reached from the network, so the collector needs a key"
+    )
+    assert output.count("\n") == 1
+    key = "abcdefgh01234567"
+    process = start("collect", "--host", "0.0.0.0", "--key", key, "--memory", "64 MiB")
+    dsn = read_until(process, r"DSN: (\S+)")[1]
+    assert f"//{key}@127.0.0.1:" in dsn
+    assert requests.post(dsn.replace(f"{key}@", "") + "/", timeout=10).status_code == 401
+    with sentry_sdk.Client(dsn) as client:
+        client.capture_event({"message": "with the key"})
+    read_until(process, "with the key")
+
+
+@pytest.mark.parametrize("size", ["much", "12", "1 MB", "-1 MiB"])
+def test_collect_asks_for_a_size(start: Start, size: str) -> None:
+    process = start("collect", f"--memory={size}")
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert "such as 256 MiB" in output
+
+
 def test_collect_shows_what_it_refuses(start: Start) -> None:
     process = start("collect")
     dsn = read_until(process, r"DSN: http://(\w+)@(\S+)/(\d+)\n")

@@ -58,7 +58,7 @@ class Opened(Content):
         return self._envelope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Arrival:
     """One accepted request, exactly as it came, and when.
 

@@ -13,10 +13,17 @@ from functools import lru_cache
 
 import httptools
 
+from harness.collector.connections import Connections
 from harness.collector.limits import LARGEST_BODY
 from harness.collector.messages import CORS_HEADERS, Answer, Refused, Refuser, Request, Responder
 
 _LARGEST_HEAD = 64 * 1024
+# That of hyper, on which Relay is built.
+_MOST_HEADERS = 100
+# Read without a head getting complete or a body getting longer: a head, and as much as the event loop reads at once.
+_LARGEST_NOTHING = _LARGEST_HEAD + 256 * 1024
+# Read of one request, with everything around its body: a body of single bytes may well be sent in chunks.
+_LARGEST_REQUEST = 2 * LARGEST_BODY
 # What is kept of a body that is too large to be taken.
 _EXCERPT = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -30,7 +37,7 @@ class Connection(asyncio.Protocol):
     Args:
         respond: Answers a complete request.
         refuse: Records a request that is not complete or not HTTP, and answers it.
-        connections: All open connections; this one is a member while it is open.
+        connections: All open connections of the collector; this one is a member while it is open.
     """
 
     # The request that is being read.
@@ -38,10 +45,11 @@ class Connection(asyncio.Protocol):
     _url: bytes
     _head_size: int
     _headers: list[tuple[str, str]]
-    _chunks: list[bytes]
+    _body: bytes | bytearray
     _body_size: int
+    _read: int
 
-    def __init__(self, respond: Responder, refuse: Refuser, connections: set[Connection]) -> None:
+    def __init__(self, respond: Responder, refuse: Refuser, connections: Connections) -> None:
         self._respond = respond
         self._refuse = refuse
         self._connections = connections
@@ -49,6 +57,11 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
+        # Since when the connection is as it is: idle, reading a request, or closing.
+        self.since = time.monotonic()
+        self._progressed = True
+        self._fruitless = 0
+        self._held = 0
         self._forget()
 
     async def close(self) -> None:
@@ -58,6 +71,33 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         self._close()
         await self._closed
+
+    def hurry(self, now: float) -> None:
+        """End what takes longer than it may.
+
+        Args:
+            now: The present, as `time.monotonic` gives it.
+        """
+        patience = self._connections.patience
+        waited = now - self.since
+        if self._closing:
+            if waited > patience.request:
+                self._transport.abort()
+        elif self._reading:
+            if waited > patience.request + self._read / patience.slowest:
+                self._fail(Refused(408, "request timeout", f"not complete after {waited:.0f} seconds"))
+        elif self._transport.get_write_buffer_size():
+            if waited > patience.request:
+                self._transport.abort()
+        elif waited > patience.idle:
+            self._close()
+
+    def give_way(self) -> None:
+        """Close for the sake of others, because there are too many connections."""
+        if self._reading:
+            self._fail(Refused(503, "service unavailable", "too many connections; this one was the slowest"))
+        else:
+            self._transport.abort()
 
     # Called by the event loop
 
@@ -75,18 +115,22 @@ class Connection(asyncio.Protocol):
             self._refuse(
                 self._request(), Refused(400, "the connection was closed before the request was complete", cause)
             )
+            self._forget()
         self._closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the methods below."""
+        self._progressed = False
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
             if not self._closing:
-                self._chunks.append(data)
+                self._extend(data)
                 is_tls = data.startswith(_TLS_HANDSHAKE)
                 cause = "this is a TLS handshake; the DSN must begin with http://" if is_tls else str(error)
                 self._fail(Refused(400, "invalid HTTP request", cause))
+        if self._reading:
+            self._weigh(len(data))
 
     def pause_writing(self) -> None:
         """Take no more requests from a client that does not read its answers."""
@@ -101,7 +145,9 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._forget()
+        self._progressed = True
         self._reading = not self._closing
+        self.since = time.monotonic()
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -118,12 +164,15 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Refuse at once what is not worth being read; let a client go on that asks before it sends."""
+        self._progressed = True
         if self._closing:
             return
         if self._parser.get_method() == b"CONNECT":
             self._fail(Refused(405, "method not allowed", "the collector is not a proxy"))
         elif self._head_size > _LARGEST_HEAD:
-            self._fail(Refused(431, "request header fields too large", f"at most {_LARGEST_HEAD} bytes are read"))
+            self._fail(_head_too_large())
+        elif len(self._headers) > _MOST_HEADERS:
+            self._fail(Refused(431, "request header fields too large", f"at most {_MOST_HEADERS} headers are read"))
         elif ("expect", "100-continue") in self._headers and not self._parser.should_upgrade():
             declared = next((value for name, value in self._headers if name == "content-length"), "0")
             if int(declared) > LARGEST_BODY:
@@ -137,11 +186,18 @@ class Connection(asyncio.Protocol):
         Of a body that is too large an excerpt is kept, but all of it is read: a client that is cut off while it sends
         does not see the answer.
         """
+        self._progressed = True
         self._body_size += len(chunk)
+        if self._closing:
+            return
         if self._body_size <= LARGEST_BODY:
-            self._chunks.append(chunk)
-        elif len(self._chunks) > 1 or len(self._chunks[0]) > _EXCERPT:
-            self._chunks = [b"".join(self._chunks)[:_EXCERPT]]
+            if self._connections.hold(len(chunk)):
+                self._held += len(chunk)
+                self._extend(chunk)
+            else:
+                self._fail(Refused(503, "failed to queue envelope", "too many large requests are read at a time"))
+        elif len(self._body) > _EXCERPT:
+            self._body = bytes(self._body[:_EXCERPT])
 
     def on_message_complete(self) -> None:
         """Answer the request."""
@@ -151,6 +207,7 @@ class Connection(asyncio.Protocol):
         too_large = self._body_size > LARGEST_BODY
         answer = self._refuse(request, _too_large()) if too_large else self._respond(request)
         self._forget()
+        self.since = time.monotonic()
         keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
         self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
         if not keep_alive:
@@ -179,8 +236,12 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._head_size = 0
         self._headers = []
-        self._chunks = []
+        if self._held:
+            self._connections.let_go(self._held)
+            self._held = 0
+        self._body = b""
         self._body_size = 0
+        self._read = 0
 
     def _request(self) -> Request:
         """Put together what was read."""
@@ -190,8 +251,25 @@ class Connection(asyncio.Protocol):
             target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
         path, _, query = target.decode("latin-1").partition("?")
         method = self._parser.get_method().decode("ascii") if self._url else ""
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        return Request(time.time(), method, path, query, tuple(self._headers), body)
+        return Request(time.time(), method, path, query, tuple(self._headers), bytes(self._body))
+
+    def _extend(self, piece: bytes) -> None:
+        """Add to the body; one that comes in one piece, as nearly all do, is not copied."""
+        if not self._body:
+            self._body = piece
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += piece
+
+    def _weigh(self, size: int) -> None:
+        """Take account of what was read, and refuse a request that goes on and on."""
+        self._read += size
+        self._fruitless = 0 if self._progressed else self._fruitless + size
+        if self._fruitless > _LARGEST_NOTHING:
+            self._fail(_head_too_large())
+        elif self._read > _LARGEST_REQUEST:
+            self._fail(_too_large())
 
     def _fail(self, refused: Refused) -> None:
         answer = self._refuse(self._request(), refused)
@@ -200,7 +278,9 @@ class Connection(asyncio.Protocol):
         self._close()
 
     def _close(self) -> None:
-        self._closing = True
+        if not self._closing:
+            self._closing = True
+            self.since = time.monotonic()
         self._transport.close()
 
 
@@ -210,6 +290,10 @@ def _read_header(name: bytes, value: bytes) -> tuple[str, str]:
 
 # An SDK sends mostly the same headers each time: read once, and once in memory however many requests are kept.
 _common_header = lru_cache(maxsize=1024)(_read_header)
+
+
+def _head_too_large() -> Refused:
+    return Refused(431, "request header fields too large", f"at most {_LARGEST_HEAD} bytes are read")
 
 
 def _too_large() -> Refused:

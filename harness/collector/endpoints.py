@@ -16,8 +16,8 @@ from urllib.parse import parse_qs
 from harness.collector.limits import LARGEST_BODY, LARGEST_EVENT
 from harness.collector.messages import Answer, Refused, Request
 from harness.collector.routes import Endpoint, Route
-from harness.wire.encoding import BodyTooLarge, CorruptBody, decode_body
-from harness.wire.envelope import Envelope, Item, MalformedEnvelope
+from harness.wire.encoding import BodyTooLarge, CorruptBody, UnsupportedEncoding, decode_body
+from harness.wire.envelope import Envelope, Item, MalformedEnvelope, OversizedEnvelope
 from harness.wire.json_text import InvalidJson, parse_json
 
 _JSON = "application/json"
@@ -66,6 +66,7 @@ _NEEDS_EVENT_ID = frozenset(
     }
 )
 _NIL = "0" * 32
+_EXCERPT = 50
 # The smallest transparent GIF: the answer to an event that a page sent as an image.
 _PIXEL = bytes.fromhex("47494638396101000100000000ff002c00000000010001000002003b")
 
@@ -98,10 +99,15 @@ def read(request: Request, route: Route) -> Reading:
 
     Raises:
         Refused: Relay would not take the body, with the status it would give.
+        UnsupportedEncoding: Nor would it take this encoding.
     """
     limit = BODY_LIMITS.get(route.endpoint, LARGEST_BODY)
+    encoding = request.header("content-encoding")
+    if encoding is not None and "," in encoding:
+        # Relay (tower-http's `RequestDecompression`) takes one at a time; each more would be a bomb's next stage.
+        raise UnsupportedEncoding(encoding[:_EXCERPT])
     try:
-        body = decode_body(request.body, request.header("content-encoding"), limit=limit)
+        body = decode_body(request.body, encoding, limit=limit)
     except BodyTooLarge as error:
         raise Refused(413, "payload too large", str(error)) from None
     except CorruptBody as error:
@@ -112,6 +118,8 @@ def read(request: Request, route: Route) -> Reading:
 def _read_envelope(_request: Request, _route: Route, body: bytes) -> Reading:
     try:
         envelope = Envelope.parse(body)
+    except OversizedEnvelope as error:
+        raise Refused(413, "payload too large", str(error)) from None
     except MalformedEnvelope as error:
         raise Refused(400, "invalid event envelope", str(error)) from None
     event_id = envelope.event_id

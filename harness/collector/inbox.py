@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from harness.collector.arrival import Arrival, Content, Opened, Receipt
 from harness.collector.spool import Spool
@@ -38,6 +39,8 @@ class Inbox:
         self._spool = Spool(memory)
         self._changes = 0
         self._opened = _Opened(memory, self._open)
+        # Scenarios that run at the same time hold mostly the same arrivals.
+        self._in_use: WeakValueDictionary[int, Arrival] = WeakValueDictionary()
         # A lock of its own: reading takes long, and what arrives must not wait for it.
         self._indexing = threading.Lock()
         self._by_trace = TraceIndex()
@@ -85,8 +88,10 @@ class Inbox:
         Returns:
             The arrival; what it consists of is read when it is asked for.
         """
+        if (known := self._in_use.get(number)) is not None:
+            return known
         receipt, wire_size = self._spool.receipt(number, with_body=False)
-        return Arrival(
+        made = Arrival(
             number,
             receipt.received_at,
             receipt.project_id,
@@ -98,6 +103,7 @@ class Inbox:
             wire_size,
             _Kept(number, self._opened),
         )
+        return self._in_use.setdefault(number, made)
 
     def for_trace(self, trace_id: str) -> list[Arrival]:
         """Find everything that speaks of a trace, in its header or in any of its items.

@@ -91,6 +91,8 @@ class Ingest:
 
     def _accept(self, request: Request) -> Answer:
         route = find_route(request.path)
+        if self._projects.are_secret and (route is None or route.endpoint == "health"):
+            self._require_key(request)
         if route is None:
             raise Refused(404, "no such endpoint", f"Sentry has nothing at {request.path!r}")
         methods = METHODS[route.endpoint]
@@ -157,6 +159,14 @@ class Ingest:
         if dsn.public_key != project.public_key:
             raise _header_mismatch("public key", dsn.public_key, project.public_key)
         return project
+
+    def _require_key(self, request: Request) -> None:
+        """Let nobody in without the key, where Sentry itself would ask for none."""
+        try:
+            credentials = find_credentials(request.headers, request.query)
+        except AuthError as error:
+            raise _missing_auth(str(error)) from None
+        self._projects.find(None, credentials.public_key)
 
     def _sender(self, request: Request) -> str | None:
         """Name the service behind a refused request, as far as it can be told."""

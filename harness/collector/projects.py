@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import threading
 from dataclasses import dataclass
@@ -29,10 +30,12 @@ class Projects:
 
     Args:
         open_to_all: Accept any project and any key besides the registered ones.
+        key: With this, only this key besides the registered ones.
     """
 
-    def __init__(self, *, open_to_all: bool) -> None:
+    def __init__(self, *, open_to_all: bool, key: str | None = None) -> None:
         self._open = open_to_all
+        self._key = key
         self._registering = threading.Lock()
         self._by_key: dict[str, Project] = {}
         self._by_service: dict[str, Project] = {}
@@ -69,6 +72,11 @@ class Projects:
         project = self._by_id.get(project_id)
         return None if project is None else project.service
 
+    @property
+    def are_secret(self) -> bool:
+        """Whether nothing at all is said to somebody without a key."""
+        return self._key is not None
+
     def find(self, project_id: str | None, public_key: str) -> Project:
         """Find the project that a request may write to.
 
@@ -86,10 +94,12 @@ class Projects:
         project = self._by_key.get(public_key)
         if project is not None and project_id in (None, project.project_id):
             return project
-        if self._open:
+        if self._open and (self._key is None or hmac.compare_digest(public_key.encode(), self._key.encode())):
             # Relay gives the number 0 to what names no project.
             return Project(project_id or "0", public_key)
-        if project is None:
+        if project is None and self._key is not None:
+            cause = "this is not the key that the collector was started with"
+        elif project is None:
             cause = f"no service was given the key {public_key!r}; is a DSN of another run or another Sentry in use?"
         else:
             cause = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -55,6 +56,8 @@ class Route:
     subject: str | None = None
 
 
+# Who sends at all sends to the same few paths, again and again.
+@lru_cache(maxsize=256)
 def find_route(path: str) -> Route | None:
     """Find the endpoint of a path.
 

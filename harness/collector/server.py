@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
+import re
 import socket
 import threading
 from concurrent.futures import Future
 from typing import Self
 
 from harness.collector.connection import Connection
+from harness.collector.connections import Connections, Patience
 from harness.collector.inbox import Inbox
 from harness.collector.ingest import Ingest, Refusal
 from harness.collector.projects import Projects
@@ -17,6 +20,10 @@ from harness.wire.dsn import Dsn
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound to by default
 _BACKLOG = 1024
+# Accepted before the event loop turns to them: few, so that `Connections` can make room in time.
+_ACCEPTED_AT_ONCE = 8
+_SHORTEST_KEY = 16
+_KEY = re.compile(rf"[A-Za-z0-9]{{{_SHORTEST_KEY},128}}")
 
 
 class CollectorError(RuntimeError):
@@ -33,6 +40,12 @@ class Collector:
         port: Port to listen on, 0 for any that is free.
         open: Accept every project and key, not only those of registered services.
         inbox: Where what arrives is kept; an inbox of its own by default.
+        key: The public key that everybody has to use who was not given a DSN by `register`; without it the collector
+            listens on the loopback interface only.
+        patience: How long clients may take.
+
+    Raises:
+        CollectorError: It would listen on a network without a key, or the key is too easy to guess.
     """
 
     def __init__(
@@ -42,11 +55,15 @@ class Collector:
         port: int = 0,
         open: bool = False,  # noqa: A002 - Collector(open=True) says what it means
         inbox: Inbox | None = None,
+        key: str | None = None,
+        patience: Patience | None = None,
     ) -> None:
+        _require_key(host, key)
         self.inbox = Inbox() if inbox is None else inbox
         self._host = host
         self._port = port
-        self._projects = Projects(open_to_all=open)
+        self._patience = patience or Patience()
+        self._projects = Projects(open_to_all=open, key=key)
         self._ingest = Ingest(self.inbox, self._projects)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -139,17 +156,47 @@ class Collector:
     async def _serve(self, listener: socket.socket, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        connections: set[Connection] = set()
+        connections = Connections(self._patience)
         server = await self._loop.create_server(
             lambda: Connection(self._ingest.answer, self._ingest.refuse, connections),
             sock=listener,
-            backlog=_BACKLOG,
+            backlog=_ACCEPTED_AT_ONCE,
         )
+        # For asyncio both numbers are one.
+        listener.listen(_BACKLOG)
         started.set_result(None)
-        await self._stopping.wait()
+        await connections.watch(self._stopping)
         server.close()
-        await asyncio.gather(*[connection.close() for connection in connections])
+        await connections.close()
         await server.wait_closed()
+
+
+def _require_key(host: str, key: str | None) -> None:
+    if key is not None and not _KEY.fullmatch(key):
+        raise CollectorError(
+            f"the key must have at least {_SHORTEST_KEY} letters and digits; make one with: openssl rand -hex 16"
+        )
+    if key is None and not _is_loopback(host):
+        raise CollectorError(
+            f"{host} is reached from the network, so the collector needs a key to know who may send: --key KEY, with "
+            f"at least {_SHORTEST_KEY} letters and digits. Without one it listens on 127.0.0.1 only."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if not host:
+        # For a socket, that is every interface.
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        # Nothing to listen on; that is said when it is tried.
+        return True
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ import struct
 import tempfile
 import weakref
 from dataclasses import fields
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Spool:
         Raises:
             NoRoom: It would have to be written to disk, and that fails.
         """
-        size = _OVERHEAD + len(receipt.wire_body) + sum(len(name) + len(value) for name, value in receipt.headers)
+        size = _OVERHEAD + len(receipt.wire_body) + sum(map(len, chain.from_iterable(receipt.headers)))
         if self._taken + size <= self._memory:
             self._taken += size
             self._kept.append(receipt)

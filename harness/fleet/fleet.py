@@ -51,6 +51,10 @@ class _Staff:
         self.control.stop()
         self.guardian.stop()
 
+    def expect(self, instance: ServiceInstance) -> None:
+        """Be ready for an instance that is about to be started: whoever kills the harness picks no moment."""
+        self.guardian.watch(None, instance.agent_address)
+
     def watch(self, instance: ServiceInstance) -> None:
         """Look after an instance that has just been started."""
         if instance.pid is not None:
@@ -125,6 +129,7 @@ class FleetView:
                 raise StartFailure(f"Service '{service}' cannot be started again: it was never started.")
             instance.end(0)
             secure_port(instance, may_move=False)
+            self._staff.expect(instance)
             instance.start(instance.launch)
             self._staff.watch(instance)
             try:
@@ -277,7 +282,7 @@ class Fleet(FleetView):
 
     def _launch(self, instances: Mapping[str, ServiceInstance], names: Collection[str]) -> None:
         try:
-            Launcher(self.spec, instances, self._staff.watch, self._cancelled).bring_up(names)
+            Launcher(self.spec, instances, self._staff.expect, self._staff.watch, self._cancelled).bring_up(names)
         except StartCancelled:
             raise StartFailure("The start was given up because the fleet was stopped.") from None
 

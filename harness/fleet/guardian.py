@@ -40,11 +40,11 @@ class Guardian:
             start_new_session=True,
         )
 
-    def watch(self, pid: int, agent_address: str) -> None:
+    def watch(self, pid: int | None, agent_address: str) -> None:
         """Have a service ended if the harness is not there to do it.
 
         Args:
-            pid: the process that was started.
+            pid: the process that was started; None for one that is about to be.
             agent_address: the value of the agent's variable in its environment.
         """
         self._tell({"watch": agent_address, "pid": pid})
@@ -77,7 +77,7 @@ def guard(told: TextIO) -> None:
     Args:
         told: the pipe from the harness.
     """
-    wards: dict[str, int] = {}
+    wards: dict[str, int | None] = {}
     for line in told:
         message = json.loads(line)
         if "watch" in message:

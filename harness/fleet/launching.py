@@ -26,6 +26,7 @@ class Launcher:
     Args:
         spec: the fleet's configuration.
         instances: everybody by service name: the instances to bring up and those that they may refer to.
+        expect: called with each instance just before it is started.
         watch: called with each instance as soon as it runs.
         cancelled: gives everything up when set.
     """
@@ -34,11 +35,13 @@ class Launcher:
         self,
         spec: FleetSpec,
         instances: Mapping[str, ServiceInstance],
+        expect: Callable[[ServiceInstance], None],
         watch: Callable[[ServiceInstance], None],
         cancelled: threading.Event,
     ) -> None:
         self._spec = spec
         self._instances = instances
+        self._expect = expect
         self._watch = watch
         self._cancelled = cancelled
         self._inherited = dict(os.environ)
@@ -126,7 +129,9 @@ class Launcher:
             if cancelled():
                 raise StartCancelled(name)
             secure_port(instance)
-            instance.start(self._plan(name))
+            plan = self._plan(name)
+            self._expect(instance)
+            instance.start(plan)
             self._watch(instance)
             try:
                 wait_until_ready(instance, self._spec.startup_timeout, cancelled)

@@ -25,17 +25,17 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def members(pid: int, agent_address: str) -> list[psutil.Process]:
+def members(pid: int | None, agent_address: str) -> list[psutil.Process]:
     """Every living process of a service, also when the one that started them is gone.
 
     They are known by their parents, by the session that the service was started in, or by the environment variable
     that all of them inherit; a process would have to leave all three to be missed.
 
     Args:
-        pid: the process that was started for the service, dead or alive.
+        pid: the process that was started for the service, dead or alive; None when it is not known.
         agent_address: the value of the agent's variable that this service got and no other.
     """
-    found = {process.pid: process for process in descendants(pid)}
+    found = {} if pid is None else {process.pid: process for process in descendants(pid)}
     for process in psutil.process_iter():
         if process.pid not in found and process.pid != os.getpid() and _belongs(process, pid, agent_address):
             found[process.pid] = process
@@ -74,7 +74,7 @@ def end_processes(find: Callable[[], Iterable[psutil.Process]], patience: float)
     return left
 
 
-def _belongs(process: psutil.Process, leader: int, agent_address: str) -> bool:
+def _belongs(process: psutil.Process, leader: int | None, agent_address: str) -> bool:
     with suppress(OSError, psutil.Error):
         if os.getsid(process.pid) == leader:
             return True

@@ -12,6 +12,9 @@ from harness.report.captured import CaptureRecord, EnvelopeRecord, RefusalRecord
 SCHEMA = "sentry-verification-harness/run"
 VERSION = 2
 
+UNFINISHED = -1
+"""Exit status of a run that never came to its end, because it was killed: pytest gave none."""
+
 
 class Outcome(StrEnum):
     """How a test ended."""
@@ -150,7 +153,7 @@ class RunRecord:
     Args:
         harness: version of this harness.
         created_at: when the run was over, in seconds since the epoch.
-        exit_status: pytest's.
+        exit_status: pytest's, or `UNFINISHED`.
         failure: why the fleet did not start.
         notes: what a reader of the report has to know beside the verdict.
         executions: what it consists of.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.record import FindingRecord, Outcome, RunRecord, TestRecord
+from harness.report.record import UNFINISHED, FindingRecord, Outcome, RunRecord, TestRecord
 from harness.telemetry.shape import one_line
 
 _REASONS = 3
@@ -49,6 +49,8 @@ def headline(record: RunRecord) -> str:
     """The verdict in a sentence."""
     if record.failure is not None:
         return "The fleet did not start, so nothing was verified."
+    if record.exit_status == UNFINISHED:
+        return "The run was cut short: it was killed before it came to its end, so there is no verdict."
     counted = record.tests_by_outcome
     bad = counted["failed"] + counted["error"]
     total = len(record.tests)

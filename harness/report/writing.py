@@ -27,7 +27,7 @@ class ReportNotWritten(RuntimeError):
     """There is no new report; what was there before is untouched. The message says why and what to do."""
 
 
-def write_report(report: Report, directory: Path) -> None:
+def write_report(report: Report, directory: Path, *, pages: bool = True) -> None:
     """Write all files of a report, replacing the report that was there before.
 
     It is made beside its place and moved there when it is complete, so that a full disk, or an end in the middle of
@@ -36,6 +36,7 @@ def write_report(report: Report, directory: Path) -> None:
     Args:
         report: the run, with everything that arrived.
         directory: where the report shall be. It must not exist, be empty, or hold a report.
+        pages: whether what people and other tools read is written too, not only the record.
 
     Raises:
         ReportNotWritten: it could not be written.
@@ -46,12 +47,14 @@ def write_report(report: Report, directory: Path) -> None:
             f"{directory} is not a report and not empty, so it was left as it is; name another place with --report"
         )
     record = report.record
-    files: Mapping[str, Callable[[], Iterable[str]]] = {
-        "run.json": lambda: run_json(record),
-        "index.html": lambda: page_parts(record, report.arrivals),
-        "summary.md": lambda: [summary_markdown(record)],
-        "junit.xml": lambda: [junit_xml(record)],
-    }
+    files: Mapping[str, Callable[[], Iterable[str]]] = {"run.json": lambda: run_json(record)}
+    if pages:
+        files = {
+            **files,
+            "index.html": lambda: page_parts(record, report.arrivals),
+            "summary.md": lambda: [summary_markdown(record)],
+            "junit.xml": lambda: [junit_xml(record)],
+        }
     staging = None
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -59,26 +62,39 @@ def write_report(report: Report, directory: Path) -> None:
         complete = staging / "report"
         for name in ("envelopes", "refusals"):
             (complete / name).mkdir(parents=True)
-        for arrival in report.arrivals:
-            (complete / body_file(arrival)).write_bytes(arrival.body)
-            made = envelope_file(arrival)
-            if arrival.envelope is not None and made is not None and made != body_file(arrival):
-                (complete / made).write_bytes(arrival.envelope.serialize())
-        for number, refusal in enumerate(report.refusals):
-            (complete / refusal_file(number)).write_bytes(refusal.body)
+        _write_bodies(report, complete)
         for name, content in files.items():
             with (complete / name).open("w", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(content())
         _replace(directory, complete, staging / "previous")
     except OSError as problem:
-        advice = "free some space or " if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        raise ReportNotWritten(
-            f"the report could not be written to {directory}: {problem.strerror or problem}; "
-            f"{advice}name another place with --report"
-        ) from problem
+        raise _not_written(directory, problem) from problem
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def add_to_report(report: Report, before: Report, directory: Path) -> None:
+    """Bring a report without pages up to date: what arrived since is added, and at last the record is replaced.
+
+    At no time is there none, so whoever is killed meanwhile leaves this one or the one before.
+
+    Args:
+        report: the run as it is now.
+        before: the run as it was when its report was last written.
+        directory: where that is.
+
+    Raises:
+        ReportNotWritten: it could not be written.
+    """
+    try:
+        _write_bodies(report, directory, len(before.arrivals), len(before.refusals))
+        record = directory / "run.json.new"
+        with record.open("w", encoding="utf-8") as file:
+            file.writelines(run_json(report.record))
+        record.replace(directory / "run.json")
+    except OSError as problem:
+        raise _not_written(directory, problem) from problem
 
 
 def append_step_summary(record: RunRecord) -> None:
@@ -121,6 +137,24 @@ def run_json(record: RunRecord) -> Iterator[str]:
 
 def _members(record: Any) -> dict[str, Any]:
     return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+def _write_bodies(report: Report, directory: Path, first_arrival: int = 0, first_refusal: int = 0) -> None:
+    for arrival in report.arrivals[first_arrival:]:
+        (directory / body_file(arrival)).write_bytes(arrival.body)
+        made = envelope_file(arrival)
+        if arrival.envelope is not None and made is not None and made != body_file(arrival):
+            (directory / made).write_bytes(arrival.envelope.serialize())
+    for number, refusal in enumerate(report.refusals[first_refusal:], first_refusal):
+        (directory / refusal_file(number)).write_bytes(refusal.body)
+
+
+def _not_written(directory: Path, problem: OSError) -> ReportNotWritten:
+    advice = "free some space or " if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+    return ReportNotWritten(
+        f"the report could not be written to {directory}: {problem.strerror or problem}; "
+        f"{advice}name another place with --report"
+    )
 
 
 def _may_be_replaced(directory: Path) -> bool:

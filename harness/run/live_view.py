@@ -17,6 +17,7 @@ from harness.telemetry.events import ErrorEvent
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import View, read_envelope
 from harness.telemetry.records import Attachment, ClientReport, Profile, Session, Unread
+from harness.telemetry.shape import visible
 from harness.telemetry.signals import Log, Metric
 from harness.telemetry.spans import Span
 
@@ -42,14 +43,30 @@ def print_arrivals(collector: Collector, console: Console) -> None:
     shown = refused = 0
     while True:
         collector.inbox.wait_for(_newer_than(collector, shown, refused), _BREATH)
-        for arrival in collector.inbox.arrivals(since=shown):
-            console.print(_headline(arrival, collector), soft_wrap=True)
-            for line in _lines(arrival, collector):
-                console.print(Text.assemble("  ", *line), soft_wrap=True)
-            shown = arrival.number + 1
-        for refusal in collector.refusals[refused:]:
-            console.print(Text(f"refused: {refusal}", style="red"), soft_wrap=True)
-            refused += 1
+        shown, refused = print_new(collector, console, shown, refused)
+
+
+def print_new(collector: Collector, console: Console, shown: int, refused: int) -> tuple[int, int]:
+    """Print what has arrived or was refused since the last time.
+
+    Args:
+        collector: where.
+        console: where to print it.
+        shown: how many arrivals were printed already.
+        refused: how many refusals were printed already.
+
+    Returns:
+        How many of both are printed now.
+    """
+    for arrival in collector.inbox.arrivals(since=shown):
+        console.print(_headline(arrival, collector), soft_wrap=True)
+        for line in _lines(arrival, collector):
+            console.print(Text.assemble("  ", *map(_shown, line)), soft_wrap=True)
+        shown = arrival.number + 1
+    for refusal in collector.refusals[refused:]:
+        console.print(Text(f"refused: {visible(str(refusal))}", style="red"), soft_wrap=True)
+        refused += 1
+    return shown, refused
 
 
 def _newer_than(collector: Collector, shown: int, refused: int) -> Callable[[], bool | None]:
@@ -61,7 +78,7 @@ def _headline(arrival: Arrival, collector: Collector) -> Text:
     who = collector.service_of(arrival.project_id) or f"project {arrival.project_id}"
     encoding = f", {arrival.content_encoding}" if arrival.content_encoding else ""
     text = f"{at} {who}  {arrival.endpoint}  {len(arrival.body)} bytes ({arrival.wire_size} on the wire{encoding})"
-    return Text(text, style="bold")
+    return Text(visible(text), style="bold")
 
 
 def _lines(arrival: Arrival, collector: Collector) -> list[list[str | tuple[str, str]]]:
@@ -69,6 +86,11 @@ def _lines(arrival: Arrival, collector: Collector) -> list[list[str | tuple[str,
         return []
     origin = Origin(service=collector.service_of(arrival.project_id), project_id=arrival.project_id)
     return [_line(view) for view in read_envelope(arrival.envelope, origin)]
+
+
+def _shown(part: str | tuple[str, str]) -> str | tuple[str, str]:
+    # What a service sends must not act on the terminal; only texts come without a style.
+    return visible(part) if isinstance(part, str) else part
 
 
 def _line(view: View) -> list[str | tuple[str, str]]:
@@ -100,6 +122,6 @@ def _line(view: View) -> list[str | tuple[str, str]]:
             )
             return [(f"{'report':<12}", "yellow"), f"the SDK dropped {dropped}"]
         case Unread():
-            return [(f"{view.type[:11]:<12}", "yellow"), view.reason]
+            return [(f"{visible(view.type[:11]):<12}", "yellow"), view.reason]
         case _:
             return [(f"{type(view).__name__.lower()[:11]:<12}", "green"), str(getattr(view, "payload", ""))[:120]]

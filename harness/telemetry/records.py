@@ -152,10 +152,12 @@ class Replay(_Record):
 
         Raises:
             CorruptBody: it cannot be unpacked.
+            BodyTooLarge: it is larger than Sentry takes.
         """
         _, _, events = self.recording.partition(b"\n")
         packed = events.startswith(b"x")
-        return (decode_body(events, "deflate", limit=LARGEST_RECORDING) if packed else events).decode()
+        unpacked = decode_body(events, "deflate", limit=LARGEST_RECORDING) if packed else events
+        return unpacked.decode(errors="replace")
 
     @property
     def replay_id(self) -> str | None:

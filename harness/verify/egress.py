@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from harness.verify.json_path import member, walk
 from harness.verify.sent import SentEntry, SentItem, entries
 from harness.wire.encoding import BodyTooLarge, CorruptBody, decode_body
 from harness.wire.envelope import Envelope, Item, MalformedPayload
+from harness.wire.json_text import InvalidJson, parse_json
 
 SEPARATOR = "\0"
 """Stands between two texts of a parcel, so that nothing is found that only their neighbourhood makes."""
@@ -196,8 +196,8 @@ def _readable(payload: bytes) -> Any:
     decoded = payload.decode("utf-8", "replace")
     if decoded[:1] in ("{", "["):
         try:
-            return json.loads(decoded)
-        except (ValueError, RecursionError):
+            return parse_json(decoded)
+        except InvalidJson:
             return decoded
     return decoded
 

@@ -10,7 +10,7 @@ from harness.wire.auth import (
 )
 from harness.wire.dsn import Dsn, InvalidDsn
 from harness.wire.encoding import BodyTooLarge, CorruptBody, UnsupportedEncoding, decode_body, encode_body
-from harness.wire.envelope import Envelope, Item, MalformedEnvelope, MalformedPayload
+from harness.wire.envelope import Envelope, Item, MalformedEnvelope, MalformedPayload, OversizedEnvelope
 from harness.wire.rate_limits import RateLimit, format_rate_limits, parse_rate_limits, parse_retry_after
 from harness.wire.trace import (
     Baggage,
@@ -40,6 +40,7 @@ __all__ = [
     "MalformedEnvelope",
     "MalformedPayload",
     "MissingCredentials",
+    "OversizedEnvelope",
     "RateLimit",
     "SentryTrace",
     "UnsupportedEncoding",

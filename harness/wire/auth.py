@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 
 _SCHEME_SENTRY = "sentry "
 _SCHEME_BASIC = "basic "
+# Relay holds it in 16 bits.
+_VERSION_DIGITS = 5
 
 
 class AuthError(ValueError):
@@ -132,6 +134,8 @@ def _credentials(place: str, pairs: Mapping[str, str]) -> Credentials:
         return Credentials(public_key, None, pairs.get("sentry_client"))
     # Ancient clients send "2.0".
     major = version.partition(".")[0]
-    if not (major.isascii() and major.isdigit()):
-        raise InvalidCredentials(f"{place} has the sentry_version {version!r}, which is not a number")
+    if not (major.isascii() and major.isdigit() and len(major) <= _VERSION_DIGITS):
+        raise InvalidCredentials(
+            f"{place} has the sentry_version {version[:20]!r}, which is not a number of a version"
+        )
     return Credentials(public_key, int(major), pairs.get("sentry_client"))

@@ -15,6 +15,8 @@ from typing import Any, Self
 from harness.wire.json_text import InvalidJson, parse_json
 
 _LARGEST_LENGTH = 2**32 - 1
+_MOST_ITEMS = 100_000
+_LARGEST_HEADER = 1024 * 1024
 _NOT_WHITESPACE = re.compile(rb"[^ \t\r\n]")
 _EVENT_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -35,6 +37,10 @@ class MalformedEnvelope(ValueError):
 
     def __str__(self) -> str:
         return f"malformed envelope at byte {self.offset}: {self.reason}"
+
+
+class OversizedEnvelope(MalformedEnvelope):
+    """A body that might be an envelope, but of a size that no SDK can mean, and that would cost too much to read."""
 
 
 class MalformedPayload(ValueError):
@@ -139,6 +145,7 @@ class Envelope:
 
         Raises:
             MalformedEnvelope: Relay would answer 400 to this body.
+            OversizedEnvelope: It has more than 100,000 items, or a header of more than 1 MiB.
         """
         start = _skip_whitespace(body, 0)
         if start == len(body):
@@ -146,6 +153,8 @@ class Envelope:
         headers, offset = _parse_header_line(body, start, "envelope header")
         items: list[Item] = []
         while offset < len(body):
+            if len(items) == _MOST_ITEMS:
+                raise OversizedEnvelope(offset, f"more than {_MOST_ITEMS} items")
             item, offset = _parse_item(body, offset, len(items))
             items.append(item)
         envelope = cls(headers, items)
@@ -217,6 +226,8 @@ def _parse_header_line(body: bytes, start: int, what: str) -> tuple[dict[str, An
     end = body.find(b"\n", start)
     if end < 0:
         end = len(body)
+    if end - start > _LARGEST_HEADER:
+        raise OversizedEnvelope(start, f"{what} has {end - start} bytes, more than {_LARGEST_HEADER}")
     try:
         line = body[start:end].decode()
     except UnicodeDecodeError as error:

@@ -52,7 +52,7 @@ def test_port_in_use_is_one_clear_error(collector: Collector) -> None:
 
 def test_foreign_host_is_one_clear_error() -> None:
     with pytest.raises(CollectorError, match=r"cannot listen on 203\.0\.113\.7:0: .* name of this machine"):
-        Collector(host="203.0.113.7").start()
+        Collector(host="203.0.113.7", key="k" * 16).start()
 
 
 def test_address_is_not_known_before_the_start() -> None:
@@ -126,7 +126,7 @@ def test_listens_on_ipv6() -> None:
 
 
 def test_listening_everywhere_still_gives_a_dsn_that_can_be_reached() -> None:
-    with Collector(host="0.0.0.0") as collector:
+    with Collector(host="0.0.0.0", key="k" * 16) as collector:
         assert collector.url == f"http://127.0.0.1:{collector.port}"
         assert Client(collector.register("payment")).envelope(event_envelope()).status == 200
 

@@ -70,6 +70,14 @@ def test_arrival_on_disk_can_be_sent_to_another_process() -> None:
     assert copy == inbox.arrivals()[0]
 
 
+@pytest.mark.parametrize("memory", [0, MEBIBYTE])
+def test_arrival_that_somebody_has_is_there_once(memory: int) -> None:
+    inbox = Inbox(memory=memory)
+    inbox.add(receipt(envelope(error()).serialize()))
+    held = inbox.arrivals()
+    assert inbox.for_trace(TRACE)[0] is inbox.arrival(0) is held[0]
+
+
 def test_what_fits_stays_in_memory_and_the_rest_is_found_among_it() -> None:
     inbox = Inbox(memory=10_000)
     small = envelope(json_item("session", {})).serialize()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -192,6 +193,30 @@ def test_services_do_not_outlive_a_program_that_is_killed(
     process.kill()
     process.wait(10)
     eventually(lambda: all(is_gone(each.pid) for each in left_behind), "the end of services and guardian")
+
+
+def test_guardian_knows_a_service_before_it_runs(
+    is_gone: Callable[[int], bool], eventually: Callable[..., None]
+) -> None:
+    """A harness that is killed just after the start of a service had no time to tell of its process."""
+    program = """
+        import os, signal, subprocess, sys
+        from harness.fleet.environment import AGENT_VARIABLE
+        from harness.fleet.guardian import Guardian
+
+        guardian = Guardian()
+        guardian.start()
+        guardian.watch(None, "agent-of-the-test")
+        environment = {**os.environ, AGENT_VARIABLE: "agent-of-the-test"}
+        process = subprocess.Popen(["sleep", "1000"], env=environment, stdout=2, start_new_session=True)
+        print(process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    eventually(lambda: is_gone(int(killed.stdout)), "the end of what was started")
 
 
 def test_ctrl_c_while_the_fleet_starts_ends_what_was_started(

@@ -6,6 +6,8 @@ import base64
 from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sentry_sdk.utils import Dsn as SdkDsn
 
 from harness.wire import (
@@ -117,6 +119,37 @@ def test_the_header_of_another_scheme_is_passed_over() -> None:
 def test_a_version_must_be_a_number(version: str) -> None:
     with pytest.raises(InvalidCredentials, match="which is not a number"):
         find_credentials([], f"sentry_key=abc&sentry_version={version}")
+
+
+@pytest.mark.parametrize("version", ["9" * 6, "9" * 5000])
+def test_a_version_that_relay_cannot_hold_is_none(version: str) -> None:
+    with pytest.raises(InvalidCredentials, match="which is not a number") as refused:
+        find_credentials([], f"sentry_key=abc&sentry_version={version}")
+    assert len(str(refused.value)) < 200
+
+
+@given(
+    key=st.text("abcdef0123456789", min_size=1),
+    version=st.none() | st.integers(0, 99999),
+    client=st.none() | st.text("abc./-0123", min_size=1),
+    way=st.sampled_from(["x-sentry-auth", "authorization", "query"]),
+)
+def test_credentials_are_read_as_they_were_written(
+    key: str, version: int | None, client: str | None, way: str
+) -> None:
+    values = {"sentry_key": key, "sentry_version": version, "sentry_client": client}
+    pairs = [f"{name}={value}" for name, value in values.items() if value is not None]
+    headers = [] if way == "query" else [(way, "Sentry " + ", ".join(pairs))]
+    assert find_credentials(headers, "&".join(pairs) if way == "query" else "") == Credentials(key, version, client)
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_arbitrary_texts_never_do_more_than_be_refused(value: str, query: str) -> None:
+    for name in ("x-sentry-auth", "authorization"):
+        try:
+            assert find_credentials([(name, value)], query).public_key
+        except AuthError as error:
+            assert str(error)  # noqa: PT017 - any of them will do
 
 
 def test_all_errors_can_be_caught_as_one() -> None:

@@ -173,7 +173,7 @@ def test_accepted_as_by_relay(body: bytes, payloads: list[bytes]) -> None:
         pytest.param(b'{"NaN":-Infinity}\n', 7, "-Infinity is not a JSON number", id="infinity"),
         pytest.param(b'{"a":"\\\\ud800","b":"\\ud83d"}\n', 20, "half of a surrogate pair", id="lone surrogate"),
         pytest.param(b"{}\n" + b'{"a":' * 100_000, 3, "nested too deeply", id="nesting"),
-        pytest.param(b'{"a":' + b"9" * 10_000 + b"}", 0, "Exceeds the limit", id="endless number"),
+        pytest.param(b'{"a":' + b"9" * 10_000 + b"}", 5, "is out of range", id="endless number"),
     ],
 )
 def test_refused_as_by_relay(body: bytes, offset: int, reason: str) -> None:
@@ -286,7 +286,7 @@ def test_equality_is_about_content_not_spelling() -> None:
         ),
         pytest.param(b'["\\\\ud83d","\\uDE00"]', r"\uDE00 is half of a surrogate pair at character 12", id="low"),
         pytest.param(b"[" * 100_000, "nested too deeply at character 0", id="nesting"),
-        pytest.param(b"9" * 10_000, "Exceeds the limit", id="endless number"),
+        pytest.param(b"9" * 10_000, "is out of range", id="endless number"),
     ],
 )
 def test_a_payload_that_relay_would_not_read_is_malformed(payload: bytes, reason: str) -> None:
