@@ -13,14 +13,25 @@ from functools import lru_cache
 
 import httptools
 
+from harness.collector.delivery import Outlet, Written, reset
 from harness.collector.limits import LARGEST_BODY
-from harness.collector.messages import CORS_HEADERS, Answer, Refused, Refuser, Request, Responder
+from harness.collector.messages import (
+    CORS_HEADERS,
+    Answer,
+    Interrupter,
+    Interruption,
+    Refused,
+    Refuser,
+    Request,
+    Responder,
+)
 
 _LARGEST_HEAD = 64 * 1024
 # What is kept of a body that is too large to be taken.
 _EXCERPT = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TLS_HANDSHAKE = b"\x16\x03"
+_PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
 
 
 class Connection(asyncio.Protocol):
@@ -29,6 +40,7 @@ class Connection(asyncio.Protocol):
     Args:
         respond: Answers a complete request.
         refuse: Records a request that is not complete or not HTTP, and answers it.
+        interrupt: Decides whether a request is cut off while it comes.
         connections: All open connections; this one is a member while it is open.
     """
 
@@ -39,12 +51,17 @@ class Connection(asyncio.Protocol):
     _headers: list[tuple[str, str]]
     _chunks: list[bytes]
     _body_size: int
+    _interruption: Interruption | None
 
-    def __init__(self, respond: Responder, refuse: Refuser, connections: set[Connection]) -> None:
+    def __init__(
+        self, respond: Responder, refuse: Refuser, interrupt: Interrupter, connections: set[Connection]
+    ) -> None:
         self._respond = respond
         self._refuse = refuse
+        self._interrupt = interrupt
         self._connections = connections
         self._transport: asyncio.Transport
+        self._outlet: Outlet | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
@@ -69,6 +86,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Record what was being sent when the connection broke."""
         self._connections.discard(self)
+        if self._outlet is not None:
+            self._outlet.give_up()
         if self._reading:
             cause = f"after {self._body_size} bytes of its body" + (f": {exc}" if exc else "")
             self._refuse(
@@ -122,7 +141,12 @@ class Connection(asyncio.Protocol):
             self._fail(Refused(405, "method not allowed", "the collector is not a proxy"))
         elif self._head_size > _LARGEST_HEAD:
             self._fail(Refused(431, "request header fields too large", f"at most {_LARGEST_HEAD} bytes are read"))
-        elif ("expect", "100-continue") in self._headers and not self._parser.should_upgrade():
+        elif not self._parser.should_upgrade():
+            self._interruption = self._interrupt(self._request)
+            self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        if ("expect", "100-continue") in self._headers:
             declared = next((value for name, value in self._headers if name == "content-length"), "0")
             if int(declared) > LARGEST_BODY:
                 self._fail(_too_large())
@@ -140,19 +164,41 @@ class Connection(asyncio.Protocol):
             self._chunks.append(chunk)
         elif len(self._chunks) > 1 or len(self._chunks[0]) > _EXCERPT:
             self._chunks = [b"".join(self._chunks)[:_EXCERPT]]
+        if self._interruption is not None and self._body_size >= self._interruption[0]:
+            self._cut_off(self._interruption)
 
     def on_message_complete(self) -> None:
         """Answer the request."""
         if self._closing or self._parser.should_upgrade():
+            return
+        if self._interruption is not None:
+            self._cut_off(self._interruption)
             return
         request = self._request()
         too_large = self._body_size > LARGEST_BODY
         answer = self._refuse(request, _too_large()) if too_large else self._respond(request)
         self._forget()
         keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
-        self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
-        if not keep_alive:
-            self._close()
+        if answer.delivery is None and (self._outlet is None or not self._outlet.is_busy):
+            self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
+            if not keep_alive:
+                self._close()
+        else:
+            self._send_deliberately(answer, with_body=request.method != "HEAD", keep_alive=keep_alive)
+
+    def _send_deliberately(self, answer: Answer, *, with_body: bool, keep_alive: bool) -> None:
+        if self._outlet is None:
+            self._outlet = Outlet(self._transport, self._close)
+        body = answer.body if with_body else b""
+        self._outlet.send(Written(_encode_start(answer, keep_alive=keep_alive), body, answer.delivery, keep_alive))
+
+    def _cut_off(self, interruption: Interruption) -> None:
+        _, record = interruption
+        request = self._request()
+        self._forget()
+        self._closing = True
+        record(request)
+        reset(self._transport)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -179,6 +225,7 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._chunks = []
         self._body_size = 0
+        self._interruption = None
 
     def _request(self) -> Request:
         """Put together what was read."""
@@ -207,15 +254,19 @@ def _too_large() -> Refused:
 
 
 def _encode(answer: Answer, *, with_body: bool, keep_alive: bool) -> bytes:
+    return _encode_start(answer, keep_alive=keep_alive) + (answer.body if with_body else b"")
+
+
+def _encode_start(answer: Answer, *, keep_alive: bool) -> bytes:
     head = _encode_head(answer.status, answer.content_type, answer.headers, keep_alive)
-    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body if with_body else b"")
+    return b"%bcontent-length: %d\r\n\r\n" % (head, len(answer.body))
 
 
 @lru_cache(maxsize=64)
 def _encode_head(
     status: int, content_type: str | None, headers: tuple[tuple[str, str], ...], keep_alive: bool
 ) -> bytes:
-    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"]
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"]
     if content_type is not None:
         lines.append(f"content-type: {content_type}")
     lines += [f"{name}: {value}" for name, value in CORS_HEADERS + headers]
