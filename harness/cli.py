@@ -30,7 +30,7 @@ from harness.report.terminal import record_lines
 from harness.report.writing import append_step_summary, write_report
 from harness.run.authenticating import Authenticator
 from harness.run.configuration import load_baseline_settings, load_check_settings
-from harness.run.live_view import print_arrivals, print_fleet
+from harness.run.live_view import print_arrivals, print_fleet, print_steering
 from harness.run.tokens import write_key_pair
 from harness.verify.baseline.settings import read_baseline_settings
 from harness.verify.checks.registry import check_options
@@ -177,9 +177,10 @@ def _port(text: str) -> int:
 
 
 def _collect(options: argparse.Namespace, console: Console) -> int:
-    with Collector(host=options.host, port=options.port, open=True) as collector:
+    with Collector(host=options.host, port=options.port, open=True, steerable=True) as collector:
         console.print(f"Collecting. DSN: {collector.register('collect')}", soft_wrap=True)
         console.print("Any other project and key is accepted too. Ctrl-C ends it.")
+        print_steering(collector, console)
         print_arrivals(collector, console)
     return 0
 
@@ -187,12 +188,13 @@ def _collect(options: argparse.Namespace, console: Console) -> int:
 def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
     with ExitStack() as running:
-        collector = running.enter_context(Collector())
+        collector = running.enter_context(Collector(steerable=True))
         directory = Path(tempfile.mkdtemp(prefix="sentry-harness-"))
         console.print(f"Starting {', '.join(spec.services)}; logs are in {directory}", soft_wrap=True)
         fleet = Fleet(spec, dsn_for=lambda name: str(collector.register(name)), directory=directory)
         running.enter_context(fleet)
         print_fleet(spec, fleet, console)
+        print_steering(collector, console)
         print_arrivals(collector, console)
     return 0
 

@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._interrupt = interrupt
         self._connections = connections
         self._transport: asyncio.Transport
+        self._client: str
         self._outlet: Outlet | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,6 +82,7 @@ class Connection(asyncio.Protocol):
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server gives
         self._transport = transport
+        self._client = str(transport.get_extra_info("peername")[0])
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -236,7 +238,7 @@ class Connection(asyncio.Protocol):
         path, _, query = target.decode("latin-1").partition("?")
         method = self._parser.get_method().decode("ascii") if self._url else ""
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        return Request(time.time(), method, path, query, tuple(self._headers), body)
+        return Request(time.time(), method, path, query, tuple(self._headers), body, self._client)
 
     def _fail(self, refused: Refused) -> None:
         answer = self._refuse(self._request(), refused)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.collector import endpoints
+from harness.collector.fault_endpoint import answer_about_faults, concerns_faults
 from harness.collector.faults import Fault
 from harness.collector.inbox import Inbox, Receipt
 from harness.collector.injecting import Faults, afflicted, injection_of
@@ -67,12 +68,14 @@ class Ingest:
         inbox: Where accepted requests go.
         projects: Who may send.
         faults: What befalls requests that would be taken.
+        steerable: Let this machine add and remove faults over HTTP.
     """
 
-    def __init__(self, inbox: Inbox, projects: Projects, faults: Faults) -> None:
+    def __init__(self, inbox: Inbox, projects: Projects, faults: Faults, *, steerable: bool) -> None:
         self._inbox = inbox
         self._projects = projects
         self._faults = faults
+        self._steerable = steerable
         self._recording = threading.Lock()
         self._refusals: list[Refusal] = []
 
@@ -152,6 +155,8 @@ class Ingest:
 
     def _accept(self, request: Request) -> Answer:
         route = find_route(request.path)
+        if route is None and self._steerable and concerns_faults(request):
+            return answer_about_faults(request, self._faults)
         if route is None:
             raise Refused(404, "no such endpoint", f"Sentry has nothing at {request.path!r}")
         methods = METHODS[route.endpoint]

@@ -37,6 +37,7 @@ class Request:
         query: The query string, without its `?`.
         headers: Names (in lower case) and values of the headers, in order.
         body: The body without its transfer encoding, but still in its content encoding.
+        client: Address of whoever sent it; empty where nobody knows it.
     """
 
     received_at: float
@@ -45,6 +46,7 @@ class Request:
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    client: str = ""
 
     def header(self, name: str) -> str | None:
         """Value of a header.

@@ -38,6 +38,7 @@ class Collector:
         port: Port to listen on, 0 for any that is free.
         open: Accept every project and key, not only those of registered services.
         inbox: Where what arrives is kept; an inbox of its own by default.
+        steerable: Let this machine add and remove faults over HTTP, see `harness.collector.fault_endpoint`.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class Collector:
         port: int = 0,
         open: bool = False,  # noqa: A002 - Collector(open=True) says what it means
         inbox: Inbox | None = None,
+        steerable: bool = False,
     ) -> None:
         self.inbox = Inbox() if inbox is None else inbox
         self.faults = Faults()
         self._host = host
         self._port = port
         self._projects = Projects(open_to_all=open)
-        self._ingest = Ingest(self.inbox, self._projects, self.faults)
+        self._ingest = Ingest(self.inbox, self._projects, self.faults, steerable=steerable)
         self._thread: threading.Thread | None = None
         self._broken = BrokenAddresses(host)
         self._tls_port: int | None = None

@@ -29,6 +29,9 @@ def _problems(record: RunRecord) -> Iterator[str]:
     for refusal in record.refusals:
         if refusal.execution not in executions:
             yield f"{refusal.file} is of an unknown execution"
+    for fault in record.faults:
+        if fault.execution not in executions:
+            yield f"the fault at {fault.at} is of an unknown execution"
     captures = {capture.id for capture in record.captures}
     for test in record.tests:
         if lost := set(test.captures) - captures:

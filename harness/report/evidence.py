@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from pathlib import Path
 
 from harness.collector.inbox import Arrival
@@ -31,6 +32,7 @@ class EvidenceOfReport:
         for held in report.record.envelopes:
             if held.orphan:
                 self._orphans[held.execution].append(held.number)
+        self._faults = list(zip(report.record.faults, report.faults, strict=True))
         self._captures = {capture.id: capture for capture in report.record.captures}
 
     def capture(self, capture_id: str) -> Capture:
@@ -64,6 +66,11 @@ class EvidenceOfReport:
             else DynamicSamplingContext(**capture.sampling_context),
             exit_expected=capture.exit_code is not None,
             page=None if capture.page is None else _page(capture.page),
+            faults=tuple(
+                replace(injection, service=capture.projects[held.project])
+                for held, injection in self._faults
+                if held.execution == capture.execution and held.project in capture.projects
+            ),
         )
 
     def subject(self, execution: ExecutionRecord, settings: CheckSettings) -> RunSubject:
@@ -86,6 +93,7 @@ class EvidenceOfReport:
                 if capture.execution == execution.id
                 for secret in capture.canaries.items()
             ),
+            faults=tuple(injection for held, injection in self._faults if held.execution == execution.id),
         )
 
     def _orphans_of(self, capture: CaptureRecord) -> tuple[Arrival, ...]:

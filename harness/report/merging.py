@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, EnvelopeRecord, ResourceRecord, ServiceRecord
+from harness.report.faults import fault_file
 from harness.report.record import CoverageRecord, Outcome, RunRecord, TestRecord
 from harness.report.recording import body_file, envelope_file, refusal_file
 from harness.report.report import Report
@@ -56,6 +57,14 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
         ),
         key=lambda entry: (entry[0].execution, entry[0].file),
     )
+    failed = sorted(
+        (
+            (held, injection)
+            for report in reports
+            for held, injection in zip(report.record.faults, report.faults, strict=True)
+        ),
+        key=lambda entry: (entry[0].execution, entry[0].at, _text(entry[0])),
+    )
     merged = RunRecord(
         harness=records[0].harness,
         created_at=max(record.created_at for record in records),
@@ -71,6 +80,10 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
         coverage_is_enforced=complete or any(record.coverage_is_enforced for record in records),
         lost=tuple(sorted((held for record in records for held in record.lost), key=str)),
         refusals=tuple(replace(held, file=refusal_file(number)) for number, (held, _) in enumerate(refused)),
+        faults=tuple(
+            replace(held, file=None if held.file is None else fault_file(number))
+            for number, (held, _) in enumerate(failed)
+        ),
         died=tuple(sorted(held for record in records for held in record.died)),
         findings=tuple(sorted((held for record in records for held in record.findings), key=_text)),
         allowed=tuple(sorted(held for record in records for held in record.allowed)),
@@ -84,7 +97,12 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
     )
     if merged.exit_status in (0, 5) and merged.has_problems:
         merged = replace(merged, exit_status=1)
-    return Report(merged, tuple(arrivals), tuple(refusal for _, refusal in refused))
+    return Report(
+        merged,
+        tuple(arrivals),
+        tuple(refusal for _, refusal in refused),
+        tuple(injection for _, injection in failed),
+    )
 
 
 def _require_one_run(reports: Sequence[Report]) -> None:

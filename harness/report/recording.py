@@ -21,6 +21,7 @@ from harness.report.captured import (
     ResponseRecord,
     ServiceRecord,
 )
+from harness.report.faults import fault_record
 from harness.report.record import CoverageRecord, ExecutionRecord, FindingRecord, Outcome, RunRecord, TestRecord
 from harness.report.withholding import hide, hide_in_bytes, withheld_secrets
 from harness.run.harvest import Harvest
@@ -87,6 +88,10 @@ def record_run(
         lost=tuple((lost.service, lost.title, lost.trace_id) for lost in summary.lost),
         refusals=tuple(
             _refusal(execution.id, number, refusal) for number, refusal in enumerate(harvest.seen.refusals)
+        ),
+        faults=tuple(
+            fault_record(execution.id, number, injection, services)
+            for number, injection in enumerate(harvest.seen.faults)
         ),
         died=summary.died,
         findings=tuple(finding_record(finding) for finding in summary.findings),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from harness.report.faults import fault_file
 from harness.report.junit import junit_xml
 from harness.report.markdown import summary_markdown
 from harness.report.page_assembly import page_html
@@ -56,7 +57,7 @@ def write_report(report: Report, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory.parent))
         complete = staging / "report"
-        for name in ("envelopes", "refusals"):
+        for name in ("envelopes", "refusals", "faults"):
             (complete / name).mkdir(parents=True)
         for arrival in report.arrivals:
             (complete / body_file(arrival)).write_bytes(arrival.body)
@@ -65,6 +66,9 @@ def write_report(report: Report, directory: Path) -> None:
                 (complete / made).write_bytes(arrival.envelope.serialize())
         for number, refusal in enumerate(report.refusals):
             (complete / refusal_file(number)).write_bytes(refusal.body)
+        for number, injection in enumerate(report.faults):
+            if injection.request is not None:
+                (complete / fault_file(number)).write_bytes(injection.request.body)
         for name, content in files.items():
             (complete / name).write_text(content(), encoding="utf-8", errors="backslashreplace")
         _replace(directory, complete, staging / "previous")

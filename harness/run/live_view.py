@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.collector.fault_endpoint import PATH as FAULTS
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
@@ -37,11 +38,19 @@ def print_fleet(spec: FleetSpec, fleet: Fleet, console: Console) -> None:
     console.print("Ctrl-C ends it.")
 
 
+def print_steering(collector: Collector, console: Console) -> None:
+    """Say how faults are injected by hand."""
+    example = (
+        """ -H 'Content-Type: application/json' -d '{"kind": "rate-limited", "retry_after": 60, "requests": 1}'"""
+    )
+    console.print(f"Let it fail: curl {collector.url}{FAULTS}{example}", soft_wrap=True)
+
+
 def print_arrivals(collector: Collector, console: Console) -> None:
-    """Print every item as it arrives, and every refused request; never returns but by Ctrl-C."""
-    shown = refused = 0
+    """Print every item as it arrives, every refused request and every fault; never returns but by Ctrl-C."""
+    shown = refused = befallen = 0
     while True:
-        collector.inbox.wait_for(_newer_than(collector, shown, refused), _BREATH)
+        collector.inbox.wait_for(_newer_than(collector, shown, refused, befallen), _BREATH)
         for arrival in collector.inbox.arrivals(since=shown):
             console.print(_headline(arrival, collector), soft_wrap=True)
             for line in _lines(arrival, collector):
@@ -50,10 +59,18 @@ def print_arrivals(collector: Collector, console: Console) -> None:
         for refusal in collector.refusals[refused:]:
             console.print(Text(f"refused: {refusal}", style="red"), soft_wrap=True)
             refused += 1
+        for injection in collector.faults.injections[befallen:]:
+            console.print(Text(f"fault: {injection}", style="yellow"), soft_wrap=True)
+            befallen += 1
 
 
-def _newer_than(collector: Collector, shown: int, refused: int) -> Callable[[], bool | None]:
-    return lambda: len(collector.inbox) > shown or len(collector.refusals) > refused or None
+def _newer_than(collector: Collector, shown: int, refused: int, befallen: int) -> Callable[[], bool | None]:
+    return lambda: (
+        len(collector.inbox) > shown
+        or len(collector.refusals) > refused
+        or len(collector.faults.injections) > befallen
+        or None
+    )
 
 
 def _headline(arrival: Arrival, collector: Collector) -> Text:

@@ -35,15 +35,15 @@ class TraceBook:
         self.started.add(trace.trace_id)
         return trace
 
-    def adopt(self, trace_id: str) -> None:
-        """Take a trace that somebody else started, such as a page in a browser, for a scenario's from now on.
+    def adopt(self, *trace_ids: str) -> None:
+        """Take traces that somebody else started, such as a page in a browser, for scenarios' from now on.
 
         Args:
-            trace_id: the trace; what has arrived of it is nobody's no longer.
+            trace_ids: the traces; what has arrived of them is nobody's no longer.
         """
         with self._looking:
-            self.started.add(trace_id)
-            self._orphans = [held for held in self._orphans if trace_id not in _trace_ids(held)]
+            self.started.update(trace_ids)
+            self._orphans = [held for held in self._orphans if _trace_ids(held).isdisjoint(trace_ids)]
 
     def orphans(self, since: int) -> list[Arrival]:
         """Arrivals that speak of no scenario's trace.

@@ -23,7 +23,7 @@ class Services:
         self._state = state
         self.flushes = 0
 
-    def flush(self) -> dict[str, FlushReport]:
+    def flush(self, *, timeout: float = 0.0) -> dict[str, FlushReport]:
         self.flushes += 1
         for held in next(self._batches, []):
             add_to(self._inbox, held)

@@ -66,7 +66,9 @@ def _of_canary(parcel: Parcel, canary: Canary, known: Sequence[Canary]) -> Findi
 def _of_pattern(parcel: Parcel, match: SecretMatch, known: Sequence[Canary]) -> Iterator[Finding]:
     # The value alone is not enough: digits that are a span id in one text are the tail of a sentry-trace in another.
     found = [
-        passage for passage in parcel.passages() if match.value in passage.text and match in find_secrets(passage.text)
+        passage
+        for passage in parcel.passages()
+        if match.value in passage.text and match in find_secrets(passage.text)
     ]
     if match.kind == "card-number":
         found = [passage for passage in found if _may_be_card(passage)]
