@@ -1,8 +1,8 @@
 """Faults over HTTP, for a collector that runs by itself: a path that Sentry does not have.
 
 `GET` lists the faults that are in force, `POST` adds one, `DELETE` takes one away, or all of them. Only this machine
-may ask, and no page in a browser: what changes something needs a media type or a method for which browsers first ask a
-permission that they do not get.
+may ask, and no page in a browser: what changes something needs a media type or a method for which browsers first ask
+a permission that they do not get.
 """
 
 from __future__ import annotations

@@ -5,13 +5,17 @@ function faultCards(instances) {
     element('h3', null, serviceName(of.service), element('small', null, plural(of.total, 'fault'))),
     element('div', {class: 'scroll'}, element('table', {class: 'crumbs'}, element('tbody', null, of.faults.map((fault) => faultRow(fault, of.faults[0].at))))),
     of.unshown ? element('p', {class: 'quiet'}, `and ${of.unshown} more in run.json`) : null,
-    table([
-      ['lost with these requests', counted(of.lost)],
-      ['the SDK says it dropped', counted(of.dropped)],
-      ['sent again', of.sent_again ? plural(of.sent_again, 'envelope') : 'nothing'],
-      ['arrived since the first', counted(of.arrived)],
-      ['arrived after the last', counted(of.resumed)],
-    ], 'aftermath')));
+    table(aftermath(of))));
+}
+
+function aftermath(of) {
+  return [
+    ['lost with these requests', counted(of.lost)],
+    ['the SDK says it dropped', counted(of.dropped)],
+    ['sent again', of.sent_again ? plural(of.sent_again, 'envelope') : ''],
+    ['arrived since the first', of.total > 1 ? counted(of.arrived) : ''],
+    ['arrived after the last', counted(of.resumed) || 'nothing'],
+  ].filter(([, value]) => value);
 }
 
 function faultRow(fault, began) {
@@ -23,5 +27,5 @@ function faultRow(fault, began) {
 }
 
 function counted(quantities) {
-  return Object.entries(quantities).sort().map(([kind, count]) => `${count} × ${kind}`).join(', ') || 'nothing';
+  return Object.entries(quantities).sort().map(([kind, count]) => `${count} × ${kind}`).join(', ');
 }
