@@ -82,7 +82,9 @@ class Connection(asyncio.Protocol):
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server gives
         self._transport = transport
-        self._client = str(transport.get_extra_info("peername")[0])
+        # A client that is gone already has no address any more.
+        peer = transport.get_extra_info("peername")
+        self._client = str(peer[0]) if peer else ""
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

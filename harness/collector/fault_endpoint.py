@@ -13,7 +13,8 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.collector.faults import InvalidFault, read_fault
+from harness.collector.fault_descriptions import read_fault
+from harness.collector.faults import InvalidFault
 from harness.collector.injecting import FaultInForce, Faults
 from harness.collector.messages import Answer, Refused, Request
 from harness.wire.json_text import InvalidJson, parse_json

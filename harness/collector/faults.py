@@ -1,12 +1,11 @@
 """Faults: in which ways Sentry, or the way to it, can fail a service.
 
 Each function makes one fault, plain data that can be shared and sent between processes. All of them take the same
-words for whom it befalls (`Selection`), and may also be written as JSON, see `read_fault`.
+words for whom it befalls (`Selection`).
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ OF_ADDRESS: frozenset[Kind] = frozenset({"connection-refused", "wrong-certificat
 
 _KEEPING: frozenset[Kind] = frozenset({"slow-first-byte", "slow-body", "truncated"})
 _MULTIPLE_CHOICES = 300
+_TOO_MANY_REQUESTS = 429
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 
 
@@ -109,7 +109,12 @@ class Fault:
     @property
     def costs_telemetry(self) -> bool:
         """Whether something is missing in Sentry by it: the request's own items, or those that a limit stops."""
-        return not self.keeps or any(name == "x-sentry-rate-limits" for name, _ in self.headers)
+        return not self.keeps or self.is_rate_limit
+
+    @property
+    def is_rate_limit(self) -> bool:
+        """Whether it has SDKs keep something back for some time."""
+        return self.status == _TOO_MANY_REQUESTS or any(name == "x-sentry-rate-limits" for name, _ in self.headers)
 
     def __str__(self) -> str:
         return _WORDS[self.kind](self)
@@ -131,7 +136,12 @@ def answer(
         content_type: Its media type; by default that of Sentry's own answer.
         body: Its body; by default Sentry's own answer, or nothing with a status that is no 2xx.
         selection: Which requests, see `Selection`.
+
+    Raises:
+        InvalidFault: A value is out of range, or not of its kind; as with every fault.
     """
+    if not isinstance(headers, Mapping | None):
+        raise InvalidFault(f"fault 'answer': `headers` must be names with their values, not {headers!r}")
     held = tuple((name.lower(), value) for name, value in (headers or {}).items())
     return Fault("answer", status, held, content_type, body, **selection)
 
@@ -208,17 +218,6 @@ def dns_failure(*, service: str | None = None) -> Fault:
     return Fault("dns-failure", service=service)
 
 
-_MADE_BY: dict[str, Callable[..., Fault]] = {
-    "answer": answer,
-    "rate-limited": rate_limited,
-    "slow-first-byte": slow_first_byte,
-    "slow-body": slow_body,
-    "hang": hang,
-    "reset": reset,
-    "truncated": truncated,
-    "closed": closed,
-}
-
 _WORDS: dict[Kind, Callable[[Fault], str]] = {
     "answer": lambda fault: "answered " + ", ".join(_answer_words(fault)),
     "slow-first-byte": lambda fault: f"answered after {fault.delay:g} s",
@@ -231,38 +230,6 @@ _WORDS: dict[Kind, Callable[[Fault], str]] = {
     "wrong-certificate": lambda _: "self-signed certificate",
     "dns-failure": lambda _: "host does not exist",
 }
-
-
-def read_fault(described: object) -> Fault:
-    """Make a fault of a request from its description in JSON.
-
-    Args:
-        described: An object with `kind`, which is the function's name with hyphens (`rate-limited`), and the
-            function's arguments by their names.
-
-    Returns:
-        The fault.
-
-    Raises:
-        InvalidFault: It does not describe one; the message says why.
-    """
-    if not isinstance(described, dict):
-        raise InvalidFault('a fault is a JSON object such as {"kind": "hang", "requests": 1}')
-    given = dict(described)
-    kind = given.pop("kind", None)
-    make = _MADE_BY.get(kind) if isinstance(kind, str) else None
-    if make is None:
-        raise InvalidFault(f"there is no fault {kind!r}; kinds are: {', '.join(sorted(_MADE_BY))}")
-    own = [name for name in inspect.signature(make).parameters if name != "selection"]
-    allowed = [*own, *Selection.__annotations__]
-    if unknown := sorted(set(given) - set(allowed)):
-        raise InvalidFault(f"fault {kind!r} has no {unknown[0]!r}; it takes: {', '.join(allowed)}")
-    try:
-        return make(**given)
-    except InvalidFault:
-        raise
-    except (TypeError, AttributeError) as problem:
-        raise InvalidFault(f"fault {kind!r}: {str(problem).removeprefix(make.__name__ + '() ')}") from None
 
 
 def _answer_words(fault: Fault) -> list[str]:

@@ -15,6 +15,8 @@ from harness.collector.messages import Answer, Delivery, Request
 from harness.wire.categories import category_of, quantities
 from harness.wire.envelope import Envelope
 
+_WITHOUT_BODY = (204, 304)
+
 
 @dataclass(frozen=True, slots=True)
 class Injection:
@@ -274,6 +276,8 @@ def afflicted(answer: Answer, fault: Fault) -> Answer:
     status = answer.status if fault.status is None else fault.status
     own = answer if fault.keeps else Answer()
     body = own.body if fault.body is None else fault.body.encode()
+    if status in _WITHOUT_BODY:
+        body = b""
     delivery: Delivery | None = None
     match fault.kind:
         case "slow-first-byte":

@@ -83,6 +83,7 @@ class CaptureRecord:
         withheld: names of further secrets that were searched for, whose values are nobody's business.
         sampling_context: the dynamic sampling context that the trigger announced.
         page: what the page showed that started the trace; None when the harness sent the trigger.
+        faults: positions, in the run's `faults`, of those that the services were put through.
     """
 
     id: str
@@ -109,6 +110,7 @@ class CaptureRecord:
     withheld: tuple[str, ...]
     sampling_context: Mapping[str, str] | None
     page: PageRecord | None
+    faults: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

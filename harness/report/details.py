@@ -77,7 +77,8 @@ def test_details(
                 "faults": [
                     shown_aftermath(came)
                     for (execution, project), came in after.items()
-                    if execution == capture.execution and project in capture.projects
+                    if execution == capture.execution
+                    and project in {record.faults[number].project for number in capture.faults}
                 ],
             }
             for capture in captures

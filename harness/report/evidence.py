@@ -32,7 +32,6 @@ class EvidenceOfReport:
         for held in report.record.envelopes:
             if held.orphan:
                 self._orphans[held.execution].append(held.number)
-        self._faults = list(zip(report.record.faults, report.faults, strict=True))
         self._captures = {capture.id: capture for capture in report.record.captures}
 
     def capture(self, capture_id: str) -> Capture:
@@ -67,9 +66,8 @@ class EvidenceOfReport:
             exit_expected=capture.exit_code is not None,
             page=None if capture.page is None else _page(capture.page),
             faults=tuple(
-                replace(injection, service=capture.projects[held.project])
-                for held, injection in self._faults
-                if held.execution == capture.execution and held.project in capture.projects
+                replace(injection, service=capture.projects[injection.project_id])
+                for injection in (self._report.faults[number] for number in capture.faults)
             ),
         )
 
@@ -93,7 +91,11 @@ class EvidenceOfReport:
                 if capture.execution == execution.id
                 for secret in capture.canaries.items()
             ),
-            faults=tuple(injection for held, injection in self._faults if held.execution == execution.id),
+            faults=tuple(
+                injection
+                for held, injection in zip(record.faults, self._report.faults, strict=True)
+                if held.execution == execution.id
+            ),
         )
 
     def _orphans_of(self, capture: CaptureRecord) -> tuple[Arrival, ...]:

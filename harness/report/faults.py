@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.collector.inbox import Arrival
@@ -50,6 +50,11 @@ def fault_file(number: int) -> str:
         number: its position in the order of the faults.
     """
     return f"faults/{number:06d}.body"
+
+
+def identity(injection: Injection) -> Hashable:
+    """What tells an injection from all others, whatever name its service goes by."""
+    return injection.at, injection.project_id, injection.event_id, injection.items, injection.fault
 
 
 def fault_record(execution: str, number: int, injection: Injection, services: Mapping[str, str]) -> FaultRecord:

@@ -48,7 +48,16 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
     instances = _Instances(records)
     tests, owned = _worst(records)
     lines: dict[str, int] = {}
-    captures = [_renumbered(capture, at, records[at], numbers, instances, lines) for at, capture in owned]
+    failed = [(at, own, held) for at, record in enumerate(records) for own, held in enumerate(record.faults)]
+    failed.sort(key=lambda entry: (entry[2].execution, entry[2].at, _text(entry[2])))
+    fault_numbers = {(at, own): number for number, (at, own, _) in enumerate(failed)}
+    captures = [
+        replace(
+            _renumbered(capture, at, records[at], numbers, instances, lines),
+            faults=tuple(fault_numbers[at, own] for own in capture.faults),
+        )
+        for at, capture in owned
+    ]
     refused = sorted(
         (
             (held, refusal)
@@ -56,14 +65,6 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
             for held, refusal in zip(report.record.refusals, report.refusals, strict=True)
         ),
         key=lambda entry: (entry[0].execution, entry[0].file),
-    )
-    failed = sorted(
-        (
-            (held, injection)
-            for report in reports
-            for held, injection in zip(report.record.faults, report.faults, strict=True)
-        ),
-        key=lambda entry: (entry[0].execution, entry[0].at, _text(entry[0])),
     )
     merged = RunRecord(
         harness=records[0].harness,
@@ -82,7 +83,7 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
         refusals=tuple(replace(held, file=refusal_file(number)) for number, (held, _) in enumerate(refused)),
         faults=tuple(
             replace(held, file=None if held.file is None else fault_file(number))
-            for number, (held, _) in enumerate(failed)
+            for number, (_, _, held) in enumerate(failed)
         ),
         died=tuple(sorted(held for record in records for held in record.died)),
         findings=tuple(sorted((held for record in records for held in record.findings), key=_text)),
@@ -101,7 +102,7 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
         merged,
         tuple(arrivals),
         tuple(refusal for _, refusal in refused),
-        tuple(injection for _, injection in failed),
+        tuple(reports[at].faults[own] for at, own, _ in failed),
     )
 
 

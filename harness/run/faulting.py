@@ -117,17 +117,21 @@ def withdraw(collector: Collector, numbers: Iterable[int]) -> None:
         collector.faults.remove(number)
 
 
-def injections_of(collector: Collector, instances: Mapping[str, str]) -> tuple[Injection, ...]:
+def injections_of(collector: Collector, instances: Mapping[str, str], since: float = 0.0) -> tuple[Injection, ...]:
     """What faults did to instances, which in it have the names of their services.
 
     Args:
         collector: where they report.
         instances: the names of services by that of the instance.
+        since: only what still counts at that time, in seconds since the epoch: what happened later, a fault of the
+            address, and a rate limit that an SDK has to keep to.
     """
     return tuple(
         replace(injection, service=instances[injection.service])
         for injection in collector.faults.injections
-        if injection.service is not None and injection.service in instances
+        if injection.service is not None
+        and injection.service in instances
+        and (injection.at >= since or injection.request is None or injection.fault.is_rate_limit)
     )
 
 

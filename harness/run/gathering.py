@@ -93,6 +93,7 @@ class Gathering:
                 marker=self._marks.marker,
                 secrets={**self._marks.secrets, **self._secrets},
                 sampling_context=announced_context(self._scenario.trigger, self._trace),
+                faults_since=0.0 if self._view is None else started_at,
             )
             self._evidence = self._lookout.look(self._followed, view)
 

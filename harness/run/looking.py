@@ -42,6 +42,7 @@ class Followed:
         secrets: what must not reach Sentry, by a name for it.
         sampling_context: what was announced.
         page: what the browser showed; None when no browser took part.
+        faults_since: from when on faults of the instances count; those before are of earlier requests.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Followed:
     secrets: Mapping[str, str] = field(default_factory=dict)
     sampling_context: DynamicSamplingContext | None = None
     page: PageView | None = None
+    faults_since: float = 0.0
 
 
 class Lookout:
@@ -93,7 +95,9 @@ class Lookout:
             entry=followed.called,
             netlocs=netlocs,
             deprived=lambda: {
-                str(held.service) for held in injections_of(self.collector, instances) if held.costs_telemetry
+                str(held.service)
+                for held in injections_of(self.collector, instances, followed.faults_since)
+                if held.costs_telemetry
             },
             flush_timeout=flush_patience(self.collector, instances),
         )
@@ -123,7 +127,7 @@ class Lookout:
             secrets=followed.secrets,
             sampling_context=followed.sampling_context,
             page=followed.page,
-            faults=injections_of(self.collector, instances),
+            faults=injections_of(self.collector, instances, followed.faults_since),
         )
 
     def _root(self, followed: Followed) -> str | None:

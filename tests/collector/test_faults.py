@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harness.collector import faults
+from harness.collector.fault_descriptions import read_fault
 from harness.collector.faults import Fault, InvalidFault
 from harness.collector.server import Collector
 from harness.wire.envelope import Envelope, Item
@@ -76,6 +77,16 @@ def test_rate_limits_on_a_success_cost_nothing_yet(collector: Collector, client:
     (injection,) = collector.faults.injections
     assert injection.kept
     assert injection.costs_telemetry
+
+
+def test_an_answer_without_content_has_none(collector: Collector, client: Client) -> None:
+    connection = http.client.HTTPConnection(client.dsn.host, client.dsn.port, timeout=10)
+    with collector.faults.injected(faults.answer(204, requests=1)):
+        for status, content in ((204, b""), (200, b'{"id":')):
+            connection.request("POST", f"/api/{client.dsn.project_id}/envelope/", event_envelope(), client.auth)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()[:6]) == (status, content)
+    connection.close()
 
 
 def test_wrong_content_type(collector: Collector, client: Client) -> None:
@@ -299,17 +310,20 @@ def test_the_certificate_is_trusted_by_nobody_but_it_is_one(collector: Collector
         (lambda: faults.slow_body(-1), "`delay` must be a number of seconds"),
         (lambda: faults.hang(category="errors"), "no data category 'errors'; there are: attachment, default, error"),
         (lambda: faults.reset(after=1, category="error"), "`after` does not go with `category`"),
-        (lambda: faults.read_fault([]), "a fault is a JSON object"),
+        (lambda: read_fault([]), "a fault is a JSON object"),
         (
-            lambda: faults.read_fault({"kind": "earthquake"}),
+            lambda: read_fault({"kind": "earthquake"}),
             "there is no fault 'earthquake'; kinds are: answer, closed",
         ),
-        (lambda: faults.read_fault({"kind": "connection-refused"}), "there is no fault 'connection-refused'"),
-        (lambda: faults.read_fault({"kind": "hang", "second": 1}), "has no 'second'; it takes: service, category"),
-        (lambda: faults.read_fault({"kind": "answer"}), "missing 1 required positional argument: 'status'"),
-        (lambda: faults.read_fault({"kind": "slow-body", "delay": "1"}), "`delay` must be a number of seconds"),
-        (lambda: faults.read_fault({"kind": "answer", "status": 200, "headers": [1]}), "fault 'answer'"),
-        (lambda: faults.read_fault({"kind": "hang", "service": 7}), "`service` must be a text"),
+        (lambda: read_fault({"kind": "connection-refused"}), "there is no fault 'connection-refused'"),
+        (lambda: read_fault({"kind": "hang", "second": 1}), "has no 'second'; it takes: service, category"),
+        (lambda: read_fault({"kind": "answer"}), "missing 1 required positional argument: 'status'"),
+        (lambda: read_fault({"kind": "slow-body", "delay": "1"}), "`delay` must be a number of seconds"),
+        (
+            lambda: read_fault({"kind": "answer", "status": 200, "headers": [1]}),
+            "`headers` must be names with",
+        ),
+        (lambda: read_fault({"kind": "hang", "service": 7}), "`service` must be a text"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(make: Callable[[], Any], message: str) -> None:
@@ -329,4 +343,4 @@ def test_a_fault_of_an_address_befalls_no_request(collector: Collector, client: 
 
 def test_a_fault_is_read_from_its_description() -> None:
     described = {"kind": "rate-limited", "limits": LIMITS, "retry_after": 5, "service": "payment", "requests": 2}
-    assert faults.read_fault(described) == faults.rate_limited(LIMITS, retry_after=5, service="payment", requests=2)
+    assert read_fault(described) == faults.rate_limited(LIMITS, retry_after=5, service="payment", requests=2)

@@ -38,7 +38,10 @@ def _shard(make_run: MakeRun, number: int) -> Report:
     broken = Injection(8.0, faults.hang(service="payment"), "payment", "2", request)
     unreachable = Injection(7.0, faults.dns_failure(), "payment", "2")
     seen = replace(run.harvest.seen, refusals=(refusal,), faults=(unreachable, broken))
-    run.harvest = replace(run.harvest, seen=seen, gathered=run.harvest.gathered[own])
+    gathered = tuple(
+        (scenario, replace(evidence, faults=(broken,))) for scenario, evidence in run.harvest.gathered[own]
+    )
+    run.harvest = replace(run.harvest, seen=seen, gathered=gathered)
     run.tests = run.tests[own]
     coverage = (Coverage("payment", ENDPOINTS, frozenset({ENDPOINTS[number]})),)
     run.summary = replace(run.summary, coverage=coverage, coverage_is_enforced=False)
