@@ -163,6 +163,28 @@ def test_the_process_survives_and_reports_again(collector: Collector, language: 
     assert collector.refusals == []
 
 
+@pytest.mark.parametrize(
+    ("language", "status", "reported"),
+    [
+        ("python", 413, {("send_error", "error"): 1}),
+        ("python", 400, {("network_error", "error"): 1}),
+        ("python", 503, {("network_error", "error"): 1}),
+        ("node", 413, {("send_error", "error"): 1}),
+        # A loss that nobody hears of.
+        ("node", 400, {}),
+        ("node", 503, {}),
+    ],
+)
+def test_what_an_sdk_says_of_a_refusal(
+    collector: Collector, language: str, status: int, reported: dict[tuple[str, str], int]
+) -> None:
+    with collector.faults.injected(faults.answer(status, category="error", requests=1)):
+        ended = run(language, REPORT_TWICE[language], collector.register("payment"))
+    assert ended.code == 0, ended.output
+    assert texts_of_events(collector) == ["second"]
+    assert {key: count for key, count in dropped(collector).items() if key[1] == "error"} == reported
+
+
 @pytest.mark.parametrize(("language", "events"), [("python", ["first", "second"]), ("node", ["first"])])
 def test_limits_that_say_nothing(collector: Collector, language: str, events: list[str]) -> None:
     nonsense = faults.rate_limited("soon:::,;", status=200, category="error", requests=1)
