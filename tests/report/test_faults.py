@@ -13,6 +13,7 @@ from harness.report.markdown import summary_markdown
 from harness.report.page_assembly import page_html
 from harness.report.report import Report
 from tests.report.conftest import MakeRun
+from tests.report.test_page import in_chromium, page_of, rendered
 from tests.samples import arrival, envelope, error, json_item
 
 FIRST, AGAIN = "1" * 32, "2" * 32
@@ -71,3 +72,23 @@ def test_the_page_and_the_summary_show_them(make_run: MakeRun) -> None:
     ]
     assert shown[1]["faults"][0]["items"] is None
     assert "| Faults injected on purpose | 4 |" in summary_markdown(report.record)
+
+
+@in_chromium
+def test_chromium_shows_them_with_the_request_that_they_befell(make_run: MakeRun) -> None:
+    run = make_run(2)
+    request = Request(50.0, "POST", "/api/2/envelope/", "", (), b"{}")
+    lost = Injection(50.0, faults.hang(service="payment#1"), "payment", "2", request, FIRST, ("event",), {"error": 1})
+    (scenario, evidence), other = run.harvest.gathered
+    gathered = ((scenario, replace(evidence, faults=(lost,))), other)
+    run.harvest = replace(run.harvest, gathered=gathered, seen=replace(run.harvest.seen, faults=(lost, lost)))
+    page = rendered(page_of(run), "#test-0")
+    for shown in (
+        "Faults injected on purpose",
+        "2 \u00d7 never answered",
+        "lost with these requests",
+        "2 \u00d7 error",
+    ):
+        assert shown in page
+    assert "Faults injected on purpose" not in rendered(page_of(run), "#test-1")
+    assert "Faults injected on purpose (2)" in rendered(page_of(run))

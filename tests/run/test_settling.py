@@ -89,7 +89,7 @@ def test_what_a_fault_has_swallowed_is_not_waited_for() -> None:
         inbox,
         entry="gateway",
         netlocs=NETLOCS,
-        grace=60.0,
+        grace=5.0,
         deprived=lambda: deprived,
         flush_timeout=2.0,
     )
@@ -106,7 +106,7 @@ def test_an_sdk_that_hangs_on_a_fault_is_asked_once() -> None:
         inbox,
         entry="gateway",
         netlocs=NETLOCS,
-        grace=60.0,
+        grace=5.0,
         deprived=lambda: ["payment"],
     )
     assert services.flushes == 1
