@@ -147,15 +147,15 @@ class Connection(asyncio.Protocol):
             self._fail(Refused(431, "request header fields too large", f"at most {_LARGEST_HEAD} bytes are read"))
         elif not self._parser.should_upgrade():
             self._interruption = self._interrupt(self._request)
-            self._let_go_on()
+            if ("expect", "100-continue") in self._headers:
+                self._let_go_on()
 
     def _let_go_on(self) -> None:
-        if ("expect", "100-continue") in self._headers:
-            declared = next((value for name, value in self._headers if name == "content-length"), "0")
-            if int(declared) > LARGEST_BODY:
-                self._fail(_too_large())
-            else:
-                self._transport.write(_CONTINUE)
+        declared = next((value for name, value in self._headers if name == "content-length"), "0")
+        if int(declared) > LARGEST_BODY:
+            self._fail(_too_large())
+        else:
+            self._transport.write(_CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body.
@@ -193,8 +193,8 @@ class Connection(asyncio.Protocol):
     def _send_deliberately(self, answer: Answer, *, with_body: bool, keep_alive: bool) -> None:
         if self._outlet is None:
             self._outlet = Outlet(self._transport, self._close)
-        body = answer.body if with_body else b""
-        self._outlet.send(Written(_encode_start(answer, keep_alive=keep_alive), body, answer.delivery, keep_alive))
+        head = _encode(answer, with_body=False, keep_alive=keep_alive)
+        self._outlet.send(Written(head, answer.body if with_body else b"", answer.delivery, keep_alive))
 
     def _cut_off(self, interruption: Interruption) -> None:
         _, record = interruption
@@ -258,12 +258,8 @@ def _too_large() -> Refused:
 
 
 def _encode(answer: Answer, *, with_body: bool, keep_alive: bool) -> bytes:
-    return _encode_start(answer, keep_alive=keep_alive) + (answer.body if with_body else b"")
-
-
-def _encode_start(answer: Answer, *, keep_alive: bool) -> bytes:
     head = _encode_head(answer.status, answer.content_type, answer.headers, keep_alive)
-    return b"%bcontent-length: %d\r\n\r\n" % (head, len(answer.body))
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body if with_body else b"")
 
 
 @lru_cache(maxsize=64)
