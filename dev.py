@@ -153,7 +153,7 @@ def lock() -> None:
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
     groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
     sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups]
-    sources += ["--extra=browser", "--extra=token"]
+    sources += ["--extra=browser", "--extra=faults", "--extra=token"]
     result = [
         "--universal",
         "--generate-hashes",

@@ -147,7 +147,9 @@ async def _serve_ceiling(port: int) -> None:
     answer = Answer(200, _ANSWER, "application/json")
     connections = Connections(Patience())
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(lambda _: answer, lambda _request, _refused: answer, connections), "127.0.0.1", port
+        lambda: Connection(lambda _: answer, lambda _request, _refused: answer, lambda _: None, connections),
+        "127.0.0.1",
+        port,
     )
     async with server:
         await server.serve_forever()

@@ -32,7 +32,7 @@ from harness.report.terminal import record_lines
 from harness.report.writing import append_step_summary, write_report
 from harness.run.authenticating import Authenticator
 from harness.run.configuration import load_baseline_settings, load_check_settings, load_collector_memory
-from harness.run.live_view import print_arrivals, print_fleet
+from harness.run.live_view import print_arrivals, print_fleet, print_steering
 from harness.run.tokens import write_key_pair
 from harness.verify.baseline.settings import read_baseline_settings
 from harness.verify.checks.registry import check_options
@@ -197,12 +197,15 @@ def _size(text: str) -> int:
 
 def _collect(options: argparse.Namespace, console: Console) -> int:
     inbox = Inbox(options.memory)
-    with Collector(host=options.host, port=options.port, open=True, inbox=inbox, key=options.key) as collector:
+    with Collector(
+        host=options.host, port=options.port, open=True, inbox=inbox, key=options.key, steerable=True
+    ) as collector:
         dsn = collector.register("collect")
         dsn = dsn if options.key is None else replace(dsn, public_key=options.key)
         console.print(f"Collecting. DSN: {dsn}", soft_wrap=True)
         others = "Any other project and key" if options.key is None else "Any other project with the given key"
         console.print(f"{others} is accepted too. Ctrl-C ends it.")
+        print_steering(collector, console, options.key)
         print_arrivals(collector, console)
     return 0
 
@@ -210,12 +213,14 @@ def _collect(options: argparse.Namespace, console: Console) -> int:
 def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
     with ExitStack() as running:
-        collector = running.enter_context(Collector(inbox=Inbox(load_collector_memory(options.config))))
+        inbox = Inbox(load_collector_memory(options.config))
+        collector = running.enter_context(Collector(inbox=inbox, steerable=True))
         directory = Path(tempfile.mkdtemp(prefix="sentry-harness-"))
         console.print(f"Starting {', '.join(spec.services)}; logs are in {directory}", soft_wrap=True)
         fleet = Fleet(spec, dsn_for=lambda name: str(collector.register(name)), directory=directory)
         running.enter_context(fleet)
         print_fleet(spec, fleet, console)
+        print_steering(collector, console)
         print_arrivals(collector, console)
     return 0
 

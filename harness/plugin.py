@@ -23,6 +23,7 @@ from harness.fixtures.capture import capture, sentry_capture, trigger
 from harness.fixtures.checking import failing_findings, noted_findings
 from harness.fixtures.comparison import explain_comparison
 from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
+from harness.fixtures.faults import sentry_faults
 from harness.fixtures.fleet import collector, fleet
 from harness.fixtures.reporting import JUDGED, keep_results, report_annotations, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
@@ -34,7 +35,16 @@ from harness.verify.finding import findings_text
 if TYPE_CHECKING:
     from harness.verify.capture import Capture
 
-__all__ = ["_sentry_chromium", "capture", "collector", "fleet", "sentry_browser", "sentry_capture", "trigger"]
+__all__ = [
+    "_sentry_chromium",
+    "capture",
+    "collector",
+    "fleet",
+    "sentry_browser",
+    "sentry_capture",
+    "sentry_faults",
+    "trigger",
+]
 
 _SUMMARY = pytest.StashKey[RunSummary]()
 

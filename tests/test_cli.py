@@ -17,6 +17,7 @@ import pytest
 import requests
 import sentry_sdk
 
+from harness.wire.dsn import Dsn
 from tests.fixtures.conftest import CONFIGURATION, SERVICE
 
 # What does not come in this time never comes: the process is ended, so that its output can be shown.
@@ -111,6 +112,22 @@ def test_collect_shows_what_it_refuses(start: Start) -> None:
     url = f"http://{dsn[2]}/api/{dsn[3]}/envelope/?sentry_key={dsn[1]}"
     assert requests.post(url, data=b"{broken", timeout=5).status_code == 400
     read_until(process, r"refused: 400 .*")
+    end(process)
+
+
+def test_collect_fails_as_the_line_that_it_prints_says(start: Start) -> None:
+    process = start("collect")
+    printed = read_until(process, r"DSN: (http://\S+)\n[^$]*?Let it fail: (curl \S+ .*)\n")
+    assert subprocess.run(printed[2], shell=True, capture_output=True, check=True).stdout.startswith(b'{"number": 1')
+    envelope = b'{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"}\n{"type":"event"}\n{}\n'
+    url, headers = (
+        Dsn.parse(printed[1]).envelope_url,
+        {"Authorization": f"Sentry sentry_key={Dsn.parse(printed[1]).public_key}"},
+    )
+    answers = [requests.post(url, data=envelope, headers=headers, timeout=10) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [429, 200]
+    assert answers[0].headers["Retry-After"] == "60"
+    read_until(process, r"fault: collect: answered 429, retry-after: 60: 1 event, lost\n")
     end(process)
 
 

@@ -14,8 +14,18 @@ from functools import lru_cache
 import httptools
 
 from harness.collector.connections import Connections
+from harness.collector.delivery import Outlet, Written, reset
 from harness.collector.limits import LARGEST_BODY
-from harness.collector.messages import CORS_HEADERS, Answer, Refused, Refuser, Request, Responder
+from harness.collector.messages import (
+    CORS_HEADERS,
+    Answer,
+    Interrupter,
+    Interruption,
+    Refused,
+    Refuser,
+    Request,
+    Responder,
+)
 
 _LARGEST_HEAD = 64 * 1024
 # That of hyper, on which Relay is built.
@@ -29,6 +39,7 @@ _EXCERPT = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _COMMON_VALUE = 256
 _TLS_HANDSHAKE = b"\x16\x03"
+_PHRASES = {int(status): status.phrase for status in http.HTTPStatus}
 
 
 class Connection(asyncio.Protocol):
@@ -37,6 +48,7 @@ class Connection(asyncio.Protocol):
     Args:
         respond: Answers a complete request.
         refuse: Records a request that is not complete or not HTTP, and answers it.
+        interrupt: Decides whether a request is cut off while it comes.
         connections: All open connections of the collector; this one is a member while it is open.
     """
 
@@ -48,12 +60,16 @@ class Connection(asyncio.Protocol):
     _body: bytes | bytearray
     _body_size: int
     _read: int
+    _interruption: Interruption | None
 
-    def __init__(self, respond: Responder, refuse: Refuser, connections: Connections) -> None:
+    def __init__(self, respond: Responder, refuse: Refuser, interrupt: Interrupter, connections: Connections) -> None:
         self._respond = respond
         self._refuse = refuse
+        self._interrupt = interrupt
         self._connections = connections
         self._transport: asyncio.Transport
+        self._client: str
+        self._outlet: Outlet | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
@@ -105,11 +121,16 @@ class Connection(asyncio.Protocol):
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server gives
         self._transport = transport
+        # A client that is gone already has no address any more.
+        peer = transport.get_extra_info("peername")
+        self._client = str(peer[0]) if peer else ""
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Record what was being sent when the connection broke."""
         self._connections.discard(self)
+        if self._outlet is not None:
+            self._outlet.give_up()
         if self._reading:
             cause = f"after {self._body_size} bytes of its body" + (f": {exc}" if exc else "")
             self._refuse(
@@ -173,12 +194,17 @@ class Connection(asyncio.Protocol):
             self._fail(_head_too_large())
         elif len(self._headers) > _MOST_HEADERS:
             self._fail(Refused(431, "request header fields too large", f"at most {_MOST_HEADERS} headers are read"))
-        elif ("expect", "100-continue") in self._headers and not self._parser.should_upgrade():
-            declared = next((value for name, value in self._headers if name == "content-length"), "0")
-            if int(declared) > LARGEST_BODY:
-                self._fail(_too_large())
-            else:
-                self._transport.write(_CONTINUE)
+        elif not self._parser.should_upgrade():
+            self._interruption = self._interrupt(self._request)
+            if ("expect", "100-continue") in self._headers:
+                self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        declared = next((value for name, value in self._headers if name == "content-length"), "0")
+        if int(declared) > LARGEST_BODY:
+            self._fail(_too_large())
+        else:
+            self._transport.write(_CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body.
@@ -198,10 +224,15 @@ class Connection(asyncio.Protocol):
                 self._fail(Refused(503, "failed to queue envelope", "too many large requests are read at a time"))
         elif len(self._body) > _EXCERPT:
             self._body = bytes(self._body[:_EXCERPT])
+        if self._interruption is not None and self._body_size >= self._interruption[0]:
+            self._cut_off(self._interruption)
 
     def on_message_complete(self) -> None:
         """Answer the request."""
         if self._closing or self._parser.should_upgrade():
+            return
+        if self._interruption is not None:
+            self._cut_off(self._interruption)
             return
         request = self._request()
         too_large = self._body_size > LARGEST_BODY
@@ -209,9 +240,26 @@ class Connection(asyncio.Protocol):
         self._forget()
         self.since = time.monotonic()
         keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
-        self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
-        if not keep_alive:
-            self._close()
+        if answer.delivery is None and (self._outlet is None or not self._outlet.is_busy):
+            self._transport.write(_encode(answer, with_body=request.method != "HEAD", keep_alive=keep_alive))
+            if not keep_alive:
+                self._close()
+        else:
+            self._send_deliberately(answer, with_body=request.method != "HEAD", keep_alive=keep_alive)
+
+    def _send_deliberately(self, answer: Answer, *, with_body: bool, keep_alive: bool) -> None:
+        if self._outlet is None:
+            self._outlet = Outlet(self._transport, self._close)
+        head = _encode(answer, with_body=False, keep_alive=keep_alive)
+        self._outlet.send(Written(head, answer.body if with_body else b"", answer.delivery, keep_alive))
+
+    def _cut_off(self, interruption: Interruption) -> None:
+        _, record = interruption
+        request = self._request()
+        self._forget()
+        self._closing = True
+        record(request)
+        reset(self._transport)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -242,6 +290,7 @@ class Connection(asyncio.Protocol):
         self._body = b""
         self._body_size = 0
         self._read = 0
+        self._interruption = None
 
     def _request(self) -> Request:
         """Put together what was read."""
@@ -251,7 +300,7 @@ class Connection(asyncio.Protocol):
             target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
         path, _, query = target.decode("latin-1").partition("?")
         method = self._parser.get_method().decode("ascii") if self._url else ""
-        return Request(time.time(), method, path, query, tuple(self._headers), bytes(self._body))
+        return Request(time.time(), method, path, query, tuple(self._headers), bytes(self._body), self._client)
 
     def _extend(self, piece: bytes) -> None:
         """Add to the body; one that comes in one piece, as nearly all do, is not copied."""
@@ -309,7 +358,7 @@ def _encode(answer: Answer, *, with_body: bool, keep_alive: bool) -> bytes:
 def _encode_head(
     status: int, content_type: str | None, headers: tuple[tuple[str, str], ...], keep_alive: bool
 ) -> bytes:
-    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"]
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"]
     if content_type is not None:
         lines.append(f"content-type: {content_type}")
     lines += [f"{name}: {value}" for name, value in CORS_HEADERS + headers]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 
 from harness.collector import endpoints
+from harness.collector.fault_endpoint import answer_about_faults, concerns_faults
+from harness.collector.faults import Fault
 from harness.collector.inbox import Inbox, Receipt
+from harness.collector.injecting import Faults, afflicted, injection_of
 from harness.collector.limits import check_item_limits
-from harness.collector.messages import PREFLIGHT, Answer, Refused, Request
+from harness.collector.messages import PREFLIGHT, Answer, Interruption, Refused, Request
 from harness.collector.projects import Project, Projects
 from harness.collector.refusals import Refusal, Refusals
 from harness.collector.routes import METHODS, Route, find_route
@@ -33,12 +37,16 @@ class Ingest:
     Args:
         inbox: Where accepted requests go.
         projects: Who may send.
+        faults: What befalls requests that would be taken.
+        steerable: Let this machine add and remove faults over HTTP.
     """
 
-    def __init__(self, inbox: Inbox, projects: Projects) -> None:
+    def __init__(self, inbox: Inbox, projects: Projects, faults: Faults, *, steerable: bool) -> None:
         self._inbox = inbox
         self._projects = projects
         self._refusals = Refusals()
+        self._faults = faults
+        self._steerable = steerable
 
     @property
     def refusals(self) -> list[Refusal]:
@@ -89,10 +97,38 @@ class Ingest:
         self._inbox.wake()
         return refused.answer()
 
+    def interruption(self, head: Callable[[], Request]) -> Interruption | None:
+        """Decide whether a fault cuts a request off while it comes.
+
+        Args:
+            head: Gives the request as far as it has come.
+
+        Returns:
+            After how many bytes of its body, and what records that; None if it is to be read.
+        """
+        if not self._faults.rules:
+            return None
+        request = head()
+        route = find_route(request.path)
+        if route is None or request.method not in METHODS[route.endpoint]:
+            return None
+        service = self._sender(request)
+        fault = self._faults.take_interruption(service, route.project_id)
+        if fault is None or fault.after is None:
+            return None
+
+        def record(cut_off: Request) -> None:
+            self._faults.record(injection_of(fault, cut_off, service, route.project_id or "", None))
+            self._inbox.wake()
+
+        return fault.after, record
+
     def _accept(self, request: Request) -> Answer:
         route = find_route(request.path)
         if self._projects.are_secret and (route is None or route.endpoint == "health"):
             self._require_key(request)
+        if route is None and self._steerable and concerns_faults(request):
+            return answer_about_faults(request, self._faults)
         if route is None:
             raise Refused(404, "no such endpoint", f"Sentry has nothing at {request.path!r}")
         methods = METHODS[route.endpoint]
@@ -124,6 +160,19 @@ class Ingest:
         project = self._confirm(project, route, reading.envelope)
         if reading.envelope is not None:
             check_item_limits(reading.envelope)
+        fault = self._befall(request, project, reading.envelope) if self._faults.rules else None
+        if fault is None or fault.keeps:
+            self._keep(request, route, project, reading.envelope)
+        return reading.answer if fault is None else afflicted(reading.answer, fault)
+
+    def _befall(self, request: Request, project: Project, envelope: Envelope | None) -> Fault | None:
+        fault = self._faults.take(project.service, project.project_id, envelope)
+        if fault is not None:
+            self._faults.record(injection_of(fault, request, project.service, project.project_id, envelope))
+            self._inbox.wake()
+        return fault
+
+    def _keep(self, request: Request, route: Route, project: Project, envelope: Envelope | None) -> None:
         is_envelope = route.endpoint in ("envelope", "tunnel")
         self._inbox.add(
             Receipt(
@@ -135,10 +184,9 @@ class Ingest:
                 request.query,
                 request.header("content-encoding"),
                 request.body,
-                None if is_envelope else reading.envelope,
+                None if is_envelope else envelope,
             )
         )
-        return reading.answer
 
     def _confirm(self, project: Project | None, route: Route, envelope: Envelope | None) -> Project:
         """Hold the envelope's own DSN against the project of the request, or take the project from it."""

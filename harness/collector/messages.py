@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 # Relay's, see `relay-server/src/middlewares/cors.rs`: without them a browser reports its own envelopes as failed.
 CORS_HEADERS = (
@@ -37,6 +37,7 @@ class Request:
         query: The query string, without its `?`.
         headers: Names (in lower case) and values of the headers, in order.
         body: The body without its transfer encoding, but still in its content encoding.
+        client: Address of whoever sent it; empty where nobody knows it.
     """
 
     received_at: float
@@ -45,6 +46,7 @@ class Request:
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    client: str = ""
 
     def header(self, name: str) -> str | None:
         """Value of a header.
@@ -65,6 +67,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer goes out that is not simply written.
+
+    Attributes:
+        before: Seconds until its first byte.
+        during: Seconds from its first to its last byte.
+        bytes_of_body: How much of its body is sent; None for all.
+        ending: What becomes of the connection: it is kept as usual, closed, reset, or nothing happens on it any more.
+            Nothing of the answer is sent but with `keep`, or with `close` and a number of bytes.
+    """
+
+    before: float = 0.0
+    during: float = 0.0
+    bytes_of_body: int | None = None
+    ending: Literal["keep", "close", "reset", "hang"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP response.
 
@@ -73,12 +93,14 @@ class Answer:
         body: The body.
         content_type: Media type of the body, None without a body.
         headers: Further headers; those for CORS and framing are added to every answer.
+        delivery: How it goes out; None to simply write it.
     """
 
     status: int = 200
     body: bytes = b""
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    delivery: Delivery | None = None
 
 
 PREFLIGHT = Answer(headers=_PREFLIGHT_HEADERS)
@@ -117,3 +139,9 @@ Responder: TypeAlias = Callable[[Request], Answer]
 
 Refuser: TypeAlias = Callable[[Request, Refused], Answer]
 """Records a request that is not accepted, and answers it."""
+
+Interruption: TypeAlias = tuple[int, Callable[[Request], None]]
+"""After how many bytes of its body a request is cut off, and what records that."""
+
+Interrupter: TypeAlias = Callable[[Callable[[], Request]], Interruption | None]
+"""Decides whether a request is cut off whose head has come, which it is given by a function; None if it is not."""

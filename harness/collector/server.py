@@ -7,14 +7,19 @@ import errno
 import ipaddress
 import re
 import socket
+import ssl
 import threading
+import time
 from concurrent.futures import Future
 from typing import Self
 
+from harness.collector.broken_addresses import BrokenAddresses, self_signed_context
 from harness.collector.connection import Connection
 from harness.collector.connections import Connections, Patience
+from harness.collector.faults import Fault
 from harness.collector.inbox import Inbox
 from harness.collector.ingest import Ingest, Refusal
+from harness.collector.injecting import Faults, Injection
 from harness.collector.projects import Projects
 from harness.wire.dsn import Dsn
 
@@ -46,6 +51,7 @@ class Collector:
 
     Raises:
         CollectorError: It would listen on a network without a key, or the key is too easy to guess.
+        steerable: Let this machine add and remove faults over HTTP, see `harness.collector.fault_endpoint`.
     """
 
     def __init__(
@@ -57,15 +63,22 @@ class Collector:
         inbox: Inbox | None = None,
         key: str | None = None,
         patience: Patience | None = None,
+        steerable: bool = False,
     ) -> None:
         _require_key(host, key)
         self.inbox = Inbox() if inbox is None else inbox
+        self.faults = Faults()
         self._host = host
         self._port = port
         self._patience = patience or Patience()
         self._projects = Projects(open_to_all=open, key=key)
-        self._ingest = Ingest(self.inbox, self._projects)
+        self._ingest = Ingest(self.inbox, self._projects, self.faults, steerable=steerable)
         self._thread: threading.Thread | None = None
+        self._broken = BrokenAddresses(host)
+        self._tls_port: int | None = None
+        self._securing = threading.Lock()
+        self._connections: Connections
+        self._servers: list[asyncio.Server]
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
 
@@ -93,6 +106,8 @@ class Collector:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._thread = None
+        self._broken.close()
+        self._tls_port = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -138,6 +153,26 @@ class Collector:
         project = self._projects.register(service)
         return Dsn.parse(f"{self.url.replace('://', f'://{project.public_key}@')}/{project.project_id}")
 
+    def misdirect(self, service: str, fault: Fault) -> Dsn:
+        """Give a service a DSN by which nothing it sends arrives.
+
+        Args:
+            service: Name of the service, as for `register`.
+            fault: What is wrong with the address: `connection_refused`, `wrong_certificate` or `dns_failure`.
+
+        Returns:
+            The DSN; its key and its project are those that `register` gives.
+
+        Raises:
+            CollectorError: The collector does not run.
+            InvalidFault: The fault belongs to requests, or `cryptography` is missing that it needs.
+        """
+        sound = self.register(service)
+        secured = self._listen_with_tls() if fault.kind == "wrong-certificate" else None
+        dsn = self._broken.dsn(sound, fault, secured)
+        self.faults.record(Injection(time.time(), fault, service, sound.project_id))
+        return dsn
+
     def service_of(self, project_id: str) -> str | None:
         """Name the service that was given a project.
 
@@ -156,19 +191,40 @@ class Collector:
     async def _serve(self, listener: socket.socket, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        connections = Connections(self._patience)
+        self._connections = Connections(self._patience)
+        self._servers = [await self._serve_on(listener)]
+        started.set_result(None)
+        await self._connections.watch(self._stopping)
+        for server in self._servers:
+            server.close()
+        await self._connections.close()
+        for server in self._servers:
+            await server.wait_closed()
+
+    async def _serve_on(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        ingest = self._ingest
         server = await self._loop.create_server(
-            lambda: Connection(self._ingest.answer, self._ingest.refuse, connections),
+            lambda: Connection(ingest.answer, ingest.refuse, ingest.interruption, self._connections),
             sock=listener,
             backlog=_ACCEPTED_AT_ONCE,
+            ssl=tls,
         )
         # For asyncio both numbers are one.
         listener.listen(_BACKLOG)
-        started.set_result(None)
-        await connections.watch(self._stopping)
-        server.close()
-        await connections.close()
-        await server.wait_closed()
+        return server
+
+    def _listen_with_tls(self) -> int:
+        """Listen with a certificate of its own too, on a port of its own."""
+        with self._securing:
+            if self._tls_port is None:
+                if self._thread is None:
+                    raise CollectorError("the collector does not run: start it before asking for a DSN")
+                context = self_signed_context(self._host)
+                listener = _listen(self._host, 0)
+                server = asyncio.run_coroutine_threadsafe(self._serve_on(listener, context), self._loop).result()
+                self._servers.append(server)
+                self._tls_port = listener.getsockname()[1]
+            return self._tls_port
 
 
 def _require_key(host: str, key: str | None) -> None:

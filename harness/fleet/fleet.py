@@ -226,7 +226,11 @@ class Fleet(FleetView):
 
     @contextmanager
     def isolated(
-        self, *services: str, environment: Mapping[str, Mapping[str, str]] | None = None, with_entry: bool = True
+        self,
+        *services: str,
+        environment: Mapping[str, Mapping[str, str]] | None = None,
+        with_entry: bool = True,
+        dsn_for: Callable[[str], str] | None = None,
     ) -> Iterator[FleetView]:
         """Fresh instances of services, for something that kills, blocks or configures them.
 
@@ -237,6 +241,7 @@ class Fleet(FleetView):
             services: the services to have for oneself.
             environment: further variables by service, with placeholders; they win over the configured ones.
             with_entry: also the entry service, where requests to one of these go through it.
+            dsn_for: gives the DSNs of these instances instead of the fleet's own.
 
         Raises:
             LookupError: there is no such service, or variables are given for one that is not to be isolated.
@@ -254,7 +259,11 @@ class Fleet(FleetView):
             raise LookupError(f"Variables are given for '{astray[0]}', which is not among the isolated services.")
         fresh = {
             name: self._new_instance(
-                name, f"{name}#{next(self._numbers[name])}", reserve_port(), variables.get(name, {})
+                name,
+                f"{name}#{next(self._numbers[name])}",
+                reserve_port(),
+                variables.get(name, {}),
+                dsn_for=dsn_for,
             )
             for name in names
         }
@@ -268,14 +277,20 @@ class Fleet(FleetView):
             self._isolated.difference_update(fresh.values())
 
     def _new_instance(
-        self, service: str, name: str, port: int, variables: Mapping[str, str] = MappingProxyType({})
+        self,
+        service: str,
+        name: str,
+        port: int,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        dsn_for: Callable[[str], str] | None = None,
     ) -> ServiceInstance:
         configured = self.spec.services[service]
         return ServiceInstance(
             name,
             replace(configured, environment={**configured.environment, **variables}),
             port=port,
-            dsn=Dsn.parse(self._dsn_for(name)),
+            dsn=Dsn.parse((dsn_for or self._dsn_for)(name)),
             log_path=self._directory.absolute() / f"{name.replace('#', '.')}.log",
             control=self._staff.control,
         )

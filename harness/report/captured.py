@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.collector.faults import Fault
+
 Sample = tuple[float, int, float, int]
 
 
@@ -81,6 +83,7 @@ class CaptureRecord:
         withheld: names of further secrets that were searched for, whose values are nobody's business.
         sampling_context: the dynamic sampling context that the trigger announced.
         page: what the page showed that started the trace; None when the harness sent the trigger.
+        faults: positions, in the run's `faults`, of those that the services were put through.
     """
 
     id: str
@@ -107,6 +110,7 @@ class CaptureRecord:
     withheld: tuple[str, ...]
     sampling_context: Mapping[str, str] | None
     page: PageRecord | None
+    faults: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,42 @@ class RefusalRecord:
     detail: str
     service: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """One fault that was injected on purpose, and the request that it befell.
+
+    Args:
+        execution: id of the execution during which it was.
+        file: where the request's body is, as it was on the wire, relative to the report; None for a fault of the
+            address, past which no request gets.
+        at: when, in seconds since the epoch.
+        fault: the fault.
+        text: the fault in words.
+        service: the service, or the instance where no scenario knows it.
+        method: the request's, as all that follows; None for a fault of the address.
+        event_id: id of the envelope in it.
+        items: types of the items in it.
+        quantities: what they are by data category.
+        kept: whether Sentry has them all the same.
+    """
+
+    execution: str
+    file: str | None
+    at: float
+    fault: Fault
+    text: str
+    service: str | None
+    project: str
+    method: str | None
+    path: str | None
+    query: str | None
+    headers: tuple[tuple[str, str], ...]
+    event_id: str | None
+    items: tuple[str, ...]
+    quantities: Mapping[str, int]
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ def _problems(record: RunRecord) -> Iterator[str]:
     for refusal in record.refusals:
         if refusal.execution not in executions:
             yield f"{refusal.file} is of an unknown execution"
+    for fault in record.faults:
+        if fault.execution not in executions:
+            yield f"the fault at {fault.at} is of an unknown execution"
     captures = {capture.id for capture in record.captures}
     for test in record.tests:
         if lost := set(test.captures) - captures:
@@ -38,6 +41,10 @@ def _problems(record: RunRecord) -> Iterator[str]:
             yield f"capture {capture.id} is of an unknown execution"
         if not all(0 <= number < len(record.envelopes) for number in (*capture.envelopes, *(capture.orphans or ()))):
             yield f"capture {capture.id} has an unknown envelope"
+        if not all(0 <= number < len(record.faults) for number in capture.faults):
+            yield f"capture {capture.id} has an unknown fault"
+        elif any(record.faults[number].project not in capture.projects for number in capture.faults):
+            yield f"capture {capture.id} has a fault of a project that is not its own"
         for service in capture.services.values():
             if not all(0 <= line < len(record.log_lines) for line in service.log_tail):
                 yield f"capture {capture.id} has an unknown line of a log"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
 def decoded(kind: Any, value: Any) -> Any:
@@ -20,11 +20,15 @@ def decoded(kind: Any, value: Any) -> Any:
     Raises:
         KeyError: a field is missing.
         TypeError: a value is of another type than declared.
-        ValueError: a tuple has another length, or an enumeration no such value.
+        ValueError: a tuple has another length, or an enumeration or a literal no such value.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return __decoded_union(arguments, value)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{value!r} is none of {', '.join(map(str, arguments))}")
+        return value
     if origin is tuple:
         repeated = arguments[-1] is Ellipsis
         kinds = [arguments[0]] * len(value) if repeated else arguments

@@ -6,10 +6,13 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, ServiceRecord
+from harness.report.faults import Aftermath, Instance
 from harness.report.record import RunRecord, TestRecord
 from harness.telemetry.events import ErrorEvent
 from harness.telemetry.reading import View, read_envelope
@@ -22,6 +25,7 @@ from harness.wire.envelope import Item, MalformedPayload
 # A profile or a replay can have many megabytes; whoever wants them opens the file beside the page.
 LARGEST_SHOWN = 256 * 1024
 _LARGEST_BINARY = 1024
+_FAULTS_SHOWN = 100
 
 
 # Captures that share an envelope are neighbours; views of everything at once take many times what arrived.
@@ -56,7 +60,11 @@ class Seen:
 
 
 def test_details(
-    test: TestRecord, captures: Iterable[CaptureRecord], record: RunRecord, seen: Seen
+    test: TestRecord,
+    captures: Iterable[CaptureRecord],
+    record: RunRecord,
+    seen: Seen,
+    after: Mapping[Instance, Aftermath],
 ) -> dict[str, Any]:
     """Everything about one test.
 
@@ -65,12 +73,24 @@ def test_details(
         captures: its captures, its scenario's own first.
         record: the run.
         seen: everything that arrived.
+        after: what came of the faults of the run.
     """
     return {
         "message": test.message,
         "findings": [asdict(finding) for finding in test.findings],
         "differences": [asdict(difference) for difference in test.differences],
-        "captures": [_capture(capture, record, seen, with_logs=test.outcome.is_bad) for capture in captures],
+        "captures": [
+            {
+                **_capture(capture, record, seen, with_logs=test.outcome.is_bad),
+                "faults": [
+                    shown_aftermath(came)
+                    for (execution, project), came in after.items()
+                    if execution == capture.execution
+                    and project in {record.faults[number].project for number in capture.faults}
+                ],
+            }
+            for capture in captures
+        ],
     }
 
 
@@ -87,6 +107,36 @@ def trace_of(capture: CaptureRecord, seen: Seen) -> Trace:
         root_span_id=capture.span_id,
         starter=capture.entry if capture.page else None,
     )
+
+
+def shown_aftermath(came: Aftermath) -> dict[str, Any]:
+    """What the page shows of the faults of one instance.
+
+    Args:
+        came: what came of them.
+    """
+    groups = [list(group) for _, group in groupby(came.faults, key=attrgetter("text", "items", "kept"))]
+    return {
+        "service": came.service,
+        "total": len(came.faults),
+        "faults": [
+            {
+                "at": alike[0].at,
+                "count": len(alike),
+                "text": alike[0].text,
+                "items": None if alike[0].file is None else list(alike[0].items),
+                "kept": alike[0].kept,
+                "file": alike[0].file,
+            }
+            for alike in groups[:_FAULTS_SHOWN]
+        ],
+        "unshown": len(groups[_FAULTS_SHOWN:]),
+        "lost": dict(came.lost),
+        "dropped": dict(came.dropped),
+        "sent_again": came.sent_again,
+        "arrived": dict(came.arrived),
+        "resumed": dict(came.resumed),
+    }
 
 
 def _capture(capture: CaptureRecord, record: RunRecord, seen: Seen, *, with_logs: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from pathlib import Path
 
 from harness.collector.inbox import Arrival
@@ -64,6 +65,10 @@ class EvidenceOfReport:
             else DynamicSamplingContext(**capture.sampling_context),
             exit_expected=capture.exit_code is not None,
             page=None if capture.page is None else _page(capture.page),
+            faults=tuple(
+                replace(injection, service=capture.projects[injection.project_id])
+                for injection in (self._report.faults[number] for number in capture.faults)
+            ),
         )
 
     def subject(self, execution: ExecutionRecord, settings: CheckSettings) -> RunSubject:
@@ -85,6 +90,11 @@ class EvidenceOfReport:
                 for capture in record.captures
                 if capture.execution == execution.id
                 for secret in capture.canaries.items()
+            ),
+            faults=tuple(
+                injection
+                for held, injection in zip(record.faults, self._report.faults, strict=True)
+                if held.execution == execution.id
             ),
         )
 

@@ -113,7 +113,7 @@ class InterimReports:
             root=self._root,
             baseline=self._baseline,
         )
-        report = Report(_noted(record), harvest.seen.arrivals, harvest.seen.refusals)
+        report = Report(_noted(record), harvest.seen.arrivals, harvest.seen.refusals, harvest.seen.faults)
         if self._written is None:
             write_report(report, self._directory, pages=False)
         else:

@@ -74,6 +74,7 @@ def _numbers(record: RunRecord) -> str:
         ),
         ("Lost traces", str(len(record.lost))),
         ("Refused requests", str(len(record.refused_telemetry))),
+        *([("Faults injected on purpose", str(len(record.faults)))] if record.faults else []),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 

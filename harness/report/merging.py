@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, EnvelopeRecord, ResourceRecord, ServiceRecord
+from harness.report.faults import fault_file
 from harness.report.record import CoverageRecord, Outcome, RunRecord, TestRecord
 from harness.report.recording import body_file, envelope_file, refusal_file
 from harness.report.report import Report
@@ -47,7 +48,16 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
     instances = _Instances(records)
     tests, owned = _worst(records)
     lines: dict[str, int] = {}
-    captures = [_renumbered(capture, at, records[at], numbers, instances, lines) for at, capture in owned]
+    failed = [(at, own, held) for at, record in enumerate(records) for own, held in enumerate(record.faults)]
+    failed.sort(key=lambda entry: (entry[2].execution, entry[2].at, _text(entry[2])))
+    fault_numbers = {(at, own): number for number, (at, own, _) in enumerate(failed)}
+    captures = [
+        replace(
+            _renumbered(capture, at, records[at], numbers, instances, lines),
+            faults=tuple(fault_numbers[at, own] for own in capture.faults),
+        )
+        for at, capture in owned
+    ]
     refused = sorted(
         (
             (held, refusal)
@@ -71,6 +81,10 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
         coverage_is_enforced=complete or any(record.coverage_is_enforced for record in records),
         lost=tuple(sorted((held for record in records for held in record.lost), key=str)),
         refusals=tuple(replace(held, file=refusal_file(number)) for number, (held, _) in enumerate(refused)),
+        faults=tuple(
+            replace(held, file=None if held.file is None else fault_file(number))
+            for number, (_, _, held) in enumerate(failed)
+        ),
         died=tuple(sorted(held for record in records for held in record.died)),
         findings=tuple(sorted((held for record in records for held in record.findings), key=_text)),
         allowed=tuple(sorted(held for record in records for held in record.allowed)),
@@ -84,7 +98,12 @@ def merge(reports: Sequence[Report], *, complete: bool = False) -> Report:
     )
     if merged.exit_status in (0, 5) and merged.has_problems:
         merged = replace(merged, exit_status=1)
-    return Report(merged, tuple(arrivals), tuple(refusal for _, refusal in refused))
+    return Report(
+        merged,
+        tuple(arrivals),
+        tuple(refusal for _, refusal in refused),
+        tuple(reports[at].faults[own] for at, own, _ in failed),
+    )
 
 
 def _require_one_run(reports: Sequence[Report]) -> None:

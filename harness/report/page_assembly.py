@@ -7,14 +7,15 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, Sample
-from harness.report.details import Seen, test_details, trace_of
+from harness.report.details import Seen, shown_aftermath, test_details, trace_of
+from harness.report.faults import Aftermath, aftermaths
 from harness.report.record import RunRecord, TestRecord
 from harness.report.wording import headline, why
 
@@ -24,6 +25,7 @@ _SCRIPTS = (
     "overview.js",
     "waterfall.js",
     "events.js",
+    "faults.js",
     "details.js",
     "listing.js",
     "main.js",
@@ -43,18 +45,19 @@ def page_parts(record: RunRecord, arrivals: Iterable[Arrival]) -> Iterator[str]:
         arrivals: everything that arrived.
     """
     seen = Seen(record, arrivals)
+    after = aftermaths(record, seen.arrivals)
     captures = {capture.id: capture for capture in record.captures}
     rows: list[dict[str, Any]] = []
     details: list[str] = []
     for test in record.tests:
         own = [captures[trace_id] for trace_id in test.captures]
         rows.append(_row(test, own, seen))
-        details.append(embedded_details(len(details), test_details(test, own, record, seen)) + "\n")
+        details.append(embedded_details(len(details), test_details(test, own, record, seen, after)) + "\n")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_source, _SCRIPTS)) + "\n})();"
     parts = {
         "{{policy}}": [_policy(script)],
         "{{style}}": [_source("style.css")],
-        "{{overview}}": [_script_safe({**_overview(record), "rows": rows})],
+        "{{overview}}": [_script_safe({**_overview(record), "faults": _faults(after.values()), "rows": rows})],
         "{{details}}": details,
         "{{script}}": [script],
     }
@@ -131,6 +134,10 @@ def _overview(record: RunRecord) -> dict[str, Any]:
         "run_findings": [asdict(finding) for finding in record.findings],
         "services": _services(record),
     }
+
+
+def _faults(after: Collection[Aftermath]) -> list[dict[str, Any]]:
+    return [shown_aftermath(came) for came in list(after)[:_LISTED]]
 
 
 def _services(record: RunRecord) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from harness.collector.ingest import Refusal
 from harness.report.captured import EnvelopeRecord, RefusalRecord
 from harness.report.consistency import require_consistent
 from harness.report.decoding import decoded
+from harness.report.faults import recorded_injection
 from harness.report.record import SCHEMA, VERSION, RunRecord
 from harness.report.report import Report
 from harness.wire.envelope import Envelope, MalformedEnvelope
@@ -56,7 +57,7 @@ def read_record(directory: Path) -> RunRecord:
 
 
 def read_report(directory: Path) -> Report:
-    """A report with everything that arrived and that was refused.
+    """A report with everything that arrived, that was refused, and that a fault befell.
 
     Args:
         directory: the report.
@@ -73,6 +74,10 @@ def read_report(directory: Path) -> Report:
         record,
         tuple(_arrival(held, bodies) for held in record.envelopes),
         tuple(_refusal(held, directory) for held in record.refusals),
+        tuple(
+            recorded_injection(held, b"" if held.file is None else _bytes(held.file, directory))
+            for held in record.faults
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.report.captured import CaptureRecord, EnvelopeRecord, RefusalRecord, ResourceRecord
+from harness.report.captured import CaptureRecord, EnvelopeRecord, FaultRecord, RefusalRecord, ResourceRecord
 
 SCHEMA = "sentry-verification-harness/run"
 VERSION = 2
@@ -162,6 +162,7 @@ class RunRecord:
         coverage_is_enforced: whether an endpoint without a scenario fails the run.
         lost: errors outside of every scenario's trace: service, title, trace id.
         refusals: requests that the collector refused.
+        faults: what services were put through on purpose, in order.
         died: services that ended although no scenario expects it, with their exit codes; they fail the run.
         findings: findings over the run as a whole that no scenario allows.
         allowed: those that some scenario allows, in words, each with its reason.
@@ -183,6 +184,7 @@ class RunRecord:
     coverage_is_enforced: bool
     lost: tuple[tuple[str, str, str | None], ...]
     refusals: tuple[RefusalRecord, ...]
+    faults: tuple[FaultRecord, ...]
     died: tuple[tuple[str, int], ...]
     findings: tuple[FindingRecord, ...]
     allowed: tuple[str, ...]

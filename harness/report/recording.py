@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from harness.collector.inbox import Arrival
 from harness.collector.ingest import Refusal
+from harness.collector.injecting import Injection
 from harness.report.captured import (
     CaptureRecord,
     EnvelopeRecord,
@@ -21,6 +22,7 @@ from harness.report.captured import (
     ResponseRecord,
     ServiceRecord,
 )
+from harness.report.faults import fault_record, identity
 from harness.report.record import CoverageRecord, ExecutionRecord, FindingRecord, Outcome, RunRecord, TestRecord
 from harness.report.withholding import hide, hide_in_bytes, withheld_secrets
 from harness.run.harvest import Harvest
@@ -68,7 +70,7 @@ def record_run(
     services = dict(harvest.seen.services_by_project)
     for _, evidence in harvest.gathered:
         services |= evidence.services_by_project
-    notebook = _Notebook(execution.id, samples, harvest.withheld)
+    notebook = _Notebook(execution.id, samples, harvest.withheld, harvest.seen.faults)
     captures = {trace_id: notebook.capture(owners[trace_id], *gathered[trace_id]) for trace_id in owners}
     return RunRecord(
         harness=version("sentry-verification-harness"),
@@ -87,6 +89,10 @@ def record_run(
         lost=tuple((lost.service, lost.title, lost.trace_id) for lost in summary.lost),
         refusals=tuple(
             _refusal(execution.id, number, refusal) for number, refusal in enumerate(harvest.seen.refusals)
+        ),
+        faults=tuple(
+            fault_record(execution.id, number, injection, services)
+            for number, injection in enumerate(harvest.seen.faults)
         ),
         died=summary.died,
         findings=tuple(finding_record(finding) for finding in summary.findings),
@@ -178,12 +184,15 @@ def _was_sent_from_within_a_test(scenario: Scenario) -> bool:
 class _Notebook:
     """Writes captures down; what many of them share is written once, and named by its position."""
 
-    def __init__(self, execution: str, samples: Samples, withheld: frozenset[str]) -> None:
+    def __init__(
+        self, execution: str, samples: Samples, withheld: frozenset[str], faults: Iterable[Injection]
+    ) -> None:
         self.lines: dict[str, int] = {}
         self._execution = execution
         self._samples = samples
         self._instances = {instance: number for number, instance in enumerate(samples)}
         self._withheld = withheld
+        self._faults = {identity(injection): number for number, injection in enumerate(faults)}
 
     def capture(self, test: str, scenario: Scenario, evidence: Evidence) -> CaptureRecord:
         trigger = scenario.trigger
@@ -214,6 +223,7 @@ class _Notebook:
             withheld=tuple(sorted(self._withheld & evidence.secrets.keys())),
             sampling_context=_present(asdict(evidence.sampling_context)) if evidence.sampling_context else None,
             page=_page(evidence.page),
+            faults=tuple(self._faults[identity(injection)] for injection in evidence.faults),
         )
 
     def _service(self, facts: ServiceFacts, unspoken: Sequence[Canary]) -> ServiceRecord:

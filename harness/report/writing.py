@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from harness.report.faults import fault_file
 from harness.report.junit import junit_xml
 from harness.report.markdown import summary_markdown
 from harness.report.page_assembly import page_parts
@@ -60,7 +61,7 @@ def write_report(report: Report, directory: Path, *, pages: bool = True) -> None
         directory.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory.parent))
         complete = staging / "report"
-        for name in ("envelopes", "refusals"):
+        for name in ("envelopes", "refusals", "faults"):
             (complete / name).mkdir(parents=True)
         _write_bodies(report, complete)
         for name, content in files.items():
@@ -88,7 +89,7 @@ def add_to_report(report: Report, before: Report, directory: Path) -> None:
         ReportNotWritten: it could not be written.
     """
     try:
-        _write_bodies(report, directory, len(before.arrivals), len(before.refusals))
+        _write_bodies(report, directory, before)
         record = directory / "run.json.new"
         with record.open("w", encoding="utf-8") as file:
             file.writelines(run_json(report.record))
@@ -139,7 +140,9 @@ def _members(record: Any) -> dict[str, Any]:
     return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
-def _write_bodies(report: Report, directory: Path, first_arrival: int = 0, first_refusal: int = 0) -> None:
+def _write_bodies(report: Report, directory: Path, before: Report | None = None) -> None:
+    there = (0, 0, 0) if before is None else (len(before.arrivals), len(before.refusals), len(before.faults))
+    first_arrival, first_refusal, first_fault = there
     for arrival in report.arrivals[first_arrival:]:
         (directory / body_file(arrival)).write_bytes(arrival.body)
         made = envelope_file(arrival)
@@ -147,6 +150,9 @@ def _write_bodies(report: Report, directory: Path, first_arrival: int = 0, first
             (directory / made).write_bytes(arrival.envelope.serialize())
     for number, refusal in enumerate(report.refusals[first_refusal:], first_refusal):
         (directory / refusal_file(number)).write_bytes(refusal.body)
+    for number, injection in enumerate(report.faults[first_fault:], first_fault):
+        if injection.request is not None:
+            (directory / fault_file(number)).write_bytes(injection.request.body)
 
 
 def _not_written(directory: Path, problem: OSError) -> ReportNotWritten:

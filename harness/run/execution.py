@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.collector.faults import Fault
 from harness.collector.inbox import DEFAULT_MEMORY, Inbox
+from harness.collector.injecting import Injection
 from harness.collector.server import Collector
 from harness.fleet.configuration import did_you_mean
-from harness.fleet.fleet import Fleet
+from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.process import StartFailure
 from harness.fleet.spec import FleetSpec
 from harness.run.authenticating import SHOWN_AS, Authenticator
@@ -68,8 +70,8 @@ class Execution:
         self._canaries: list[tuple[str, str]] = []
         self._collector = Collector(inbox=Inbox(memory))
         self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
-        self._isolated = IsolatedInstances(self._fleet)
         self._book = TraceBook(self._collector.inbox)
+        self._isolated = IsolatedInstances(self._fleet, self._collector, self._book)
         self._visits = Visits(self._fleet)
         self._lookout = Lookout(self._fleet, self._collector, self._book)
         self._lock = threading.Lock()
@@ -123,15 +125,21 @@ class Execution:
         """The evidence of a scenario after another flush barrier."""
         return self._gatherings[key].result().refresh()
 
-    def trigger(self, triggers: Sequence[Trigger]) -> list[str]:
-        """Send requests from within a test, all at once; gives a key for the evidence of each."""
+    def trigger(self, triggers: Sequence[Trigger], own: str | None = None) -> list[str]:
+        """Send requests from within a test, all at once; gives a key for the evidence of each.
+
+        Args:
+            triggers: what to send.
+            own: key of isolated instances to send to; None for the shared ones.
+        """
+        view = None if own is None else self._isolated.view(own)
         keys = []
         with self._lock:
             self._bring_up()
             for trigger in triggers:
                 key = f"{trigger.title} #{len(self._scenarios) + 1}"
                 self._scenarios[key] = Scenario(key, trigger, status=None)
-                self._gatherings[key] = self._pool.submit(self._run, self._scenarios[key])
+                self._gatherings[key] = self._pool.submit(self._run, self._scenarios[key], view)
                 keys.append(key)
         return keys
 
@@ -144,16 +152,22 @@ class Execution:
         self._wait_until_up()
         return addresses(self._fleet, self._fleet.instances)
 
-    def isolate(self, services: Sequence[str], environment: Mapping[str, Mapping[str, str]]) -> Isolated:
+    def isolate(
+        self,
+        services: Sequence[str],
+        environment: Mapping[str, Mapping[str, str]],
+        faults: Sequence[Fault] = (),
+    ) -> Isolated:
         """Start instances of services for a test alone; see `harness.fleet.fleet.Fleet.isolated`.
 
         Raises:
             FleetFailure: the fleet did not start.
+            InvalidScenario: a fault is meant for another service.
             LookupError: there is no such service.
             StartFailure: one of the instances did not start.
         """
         self._wait_until_up()
-        return self._isolated.open(services, environment)
+        return self._isolated.open(services, environment, faults)
 
     def release(self, key: str) -> None:
         """End the instances that `isolate` started."""
@@ -166,6 +180,27 @@ class Execution:
     def log(self, key: str | None, service: str) -> str:
         """Everything that an isolated instance, or with None the shared one, wrote to standard output and error."""
         return self._isolated.log(key, service)
+
+    def inject(self, key: str, faults: Sequence[Fault]) -> str:
+        """Have faults befall isolated instances from now on; gives a key for them.
+
+        Raises:
+            InvalidFault: one of them belongs to the DSN that an instance starts with.
+            InvalidScenario: one is meant for another service.
+        """
+        return self._isolated.inject(key, faults)
+
+    def withdraw(self, injected: str) -> None:
+        """Take such faults away."""
+        self._isolated.withdraw(injected)
+
+    def injections(self, injected: str, count: int = 0, timeout: float = 0.0) -> tuple[Injection, ...]:
+        """What such faults did, once that are so many requests or the time, in seconds, is over."""
+        return self._isolated.injections(injected, count, timeout)
+
+    def captured(self, key: str) -> Evidence:
+        """Everything that isolated instances have sent and were put through, after a flush barrier."""
+        return self._isolated.captured(key)
 
     def token(self, claims: Mapping[str, Any]) -> str:
         """A token as triggers get it, with some claims of its own.
@@ -203,8 +238,7 @@ class Execution:
 
     def adopt(self, trace_ids: Sequence[str]) -> None:
         """Take traces that a page started for this run's own."""
-        for trace_id in trace_ids:
-            self._book.adopt(trace_id)
+        self._book.adopt(*trace_ids)
 
     def observe(self, observation: Observation) -> str:
         """Begin to gather the evidence of what a page did; gives a key for it."""
@@ -286,18 +320,18 @@ class Execution:
         self._tally.note_captured(key, evidence.title, time.time() - observing.began.at)
         return observing
 
-    def _run(self, scenario: Scenario) -> Gathering:
+    def _run(self, scenario: Scenario, view: FleetView | None = None) -> Gathering:
         assert self._ready is not None  # noqa: S101 - begin and trigger set it before they submit
         self._ready.result()
         for name in filter(None, (scenario.trigger.service, scenario.trigger.via)):
             self._require(name, scenario.trigger.title)
-        if not scenario.isolated:
+        if not scenario.isolated and view is None:
             self._revive(scenario.trigger.service, entry_of(scenario.trigger, self._spec))
         self._tally.note_triggered([scenario.trigger.endpoint])
         marks = new_marks(with_canaries=self._settings.flag("secrets", "canaries", default=True))
         marks = self._authenticator.let_in(scenario.trigger, marks)
         self._canaries += marks.secrets.items()
-        gathering = Gathering(scenario, self._lookout, marks=marks, secrets=self._secrets)
+        gathering = Gathering(scenario, self._lookout, marks=marks, secrets=self._secrets, view=view)
         started = time.perf_counter()
         gathering.run()
         self._tally.note_captured(scenario.key, scenario.trigger.title, time.perf_counter() - started)
@@ -336,4 +370,5 @@ class Execution:
             services_by_project={project: self._collector.service_of(project) or "?" for project in projects},
             traces=frozenset(self._book.started),
             secrets=(*self._canaries, *self._secrets.items()),
+            faults=tuple(self._collector.faults.injections),
         )

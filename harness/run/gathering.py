@@ -10,6 +10,7 @@ import requests
 
 from harness.fleet.fleet import FleetView
 from harness.fleet.spec import FleetSpec
+from harness.run.faulting import FaultsFromStart
 from harness.run.looking import Followed, Lookout
 from harness.run.marking import Marks
 from harness.run.requesting import announced_context, send
@@ -32,16 +33,30 @@ class Gathering:
         lookout: what records the evidence.
         marks: what the request carries beside its trace.
         secrets: further values that must not reach Sentry, by a name for each.
+        view: instances that run already, as a test sees them; None for the shared ones, or fresh ones as the scenario
+            says.
     """
 
-    def __init__(self, scenario: Scenario, lookout: Lookout, *, marks: Marks, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        lookout: Lookout,
+        *,
+        marks: Marks,
+        secrets: Mapping[str, str],
+        view: FleetView | None = None,
+    ) -> None:
         self._scenario = scenario
         self._lookout = lookout
         self._spec = lookout.fleet.spec
         self._marks = marks
         self._secrets = secrets
         self._trace = lookout.book.new()
+        self._view = view
         self._entry = entry_of(scenario.trigger, self._spec)
+        if view is not None and view.instances[self._entry] is lookout.fleet.instances[self._entry]:
+            # The shared one knows nothing of a test's own instances.
+            self._entry = scenario.trigger.service
         self._followed: Followed | None = None
         self._evidence: Evidence | None = None
 
@@ -78,13 +93,14 @@ class Gathering:
                 marker=self._marks.marker,
                 secrets={**self._marks.secrets, **self._secrets},
                 sampling_context=announced_context(self._scenario.trigger, self._trace),
+                faults_since=0.0 if self._view is None else started_at,
             )
             self._evidence = self._lookout.look(self._followed, view)
 
     def refresh(self) -> Evidence:
         """Look again after another flush barrier; a scenario on instances of its own is final, they are gone."""
         if self._followed is not None and not self._scenario.isolated:
-            self._evidence = self._lookout.look(self._followed, self._lookout.fleet)
+            self._evidence = self._lookout.look(self._followed, self._view or self._lookout.fleet)
         return self.evidence
 
     def _send(self, url: str) -> tuple[Response | None, str | None]:
@@ -96,9 +112,14 @@ class Gathering:
     @contextmanager
     def _instances(self) -> Iterator[FleetView]:
         if not self._scenario.isolated:
-            yield self._lookout.fleet
+            yield self._view or self._lookout.fleet
             return
-        with self._lookout.fleet.isolated(self._scenario.trigger.service) as view:
+        service, lookout = self._scenario.trigger.service, self._lookout
+        with (
+            FaultsFromStart(lookout.collector, self._scenario.faults) as faults,
+            lookout.fleet.isolated(service, dsn_for=faults.dsn_for) as view,
+        ):
+            faults.require_known_services()
             yield view
 
     def _base_url(self, view: FleetView) -> str:

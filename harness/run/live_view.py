@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.collector.fault_endpoint import PATH as FAULTS
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
@@ -38,25 +39,43 @@ def print_fleet(spec: FleetSpec, fleet: Fleet, console: Console) -> None:
     console.print("Ctrl-C ends it.")
 
 
+def print_steering(collector: Collector, console: Console, key: str | None = None) -> None:
+    """Say how faults are injected by hand, from this machine.
+
+    Args:
+        collector: where.
+        console: where to print it.
+        key: the collector's key, if it has one.
+    """
+    query = "" if key is None else f"?sentry_key={key}"
+    example = (
+        """ -H 'Content-Type: application/json' -d '{"kind": "rate-limited", "retry_after": 60, "requests": 1}'"""
+    )
+    console.print(f"Let it fail: curl {collector.url}{FAULTS}{query}{example}", soft_wrap=True)
+
+
 def print_arrivals(collector: Collector, console: Console) -> None:
-    """Print every item as it arrives, and every refused request; never returns but by Ctrl-C."""
-    shown = refused = 0
+    """Print every item as it arrives, every refused request and every fault; never returns but by Ctrl-C."""
+    shown = refused = befallen = 0
     while True:
-        collector.inbox.wait_for(_newer_than(collector, shown, refused), _BREATH)
-        shown, refused = print_new(collector, console, shown, refused)
+        collector.inbox.wait_for(_newer_than(collector, shown, refused, befallen), _BREATH)
+        shown, refused, befallen = print_new(collector, console, shown, refused, befallen)
 
 
-def print_new(collector: Collector, console: Console, shown: int, refused: int) -> tuple[int, int]:
-    """Print what has arrived or was refused since the last time.
+def print_new(
+    collector: Collector, console: Console, shown: int = 0, refused: int = 0, befallen: int = 0
+) -> tuple[int, int, int]:
+    """Print what has arrived, was refused or befallen by a fault since the last time.
 
     Args:
         collector: where.
         console: where to print it.
         shown: how many arrivals were printed already.
         refused: how many refusals were printed already.
+        befallen: how many faults were printed already.
 
     Returns:
-        How many of both are printed now.
+        How many of each are printed now.
     """
     for arrival in collector.inbox.arrivals(since=shown):
         console.print(_headline(arrival, collector), soft_wrap=True)
@@ -66,11 +85,19 @@ def print_new(collector: Collector, console: Console, shown: int, refused: int) 
     for refusal in collector.refusals[refused:]:
         console.print(Text(f"refused: {visible(str(refusal))}", style="red"), soft_wrap=True)
         refused += 1
-    return shown, refused
+    for injection in collector.faults.injections[befallen:]:
+        console.print(Text(f"fault: {visible(str(injection))}", style="yellow"), soft_wrap=True)
+        befallen += 1
+    return shown, refused, befallen
 
 
-def _newer_than(collector: Collector, shown: int, refused: int) -> Callable[[], bool | None]:
-    return lambda: len(collector.inbox) > shown or len(collector.refusals) > refused or None
+def _newer_than(collector: Collector, shown: int, refused: int, befallen: int) -> Callable[[], bool | None]:
+    return lambda: (
+        len(collector.inbox) > shown
+        or len(collector.refusals) > refused
+        or len(collector.faults.injections) > befallen
+        or None
+    )
 
 
 def _headline(arrival: Arrival, collector: Collector) -> Text:

@@ -11,6 +11,7 @@ from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.flushing import FlushReport
 from harness.fleet.process import ServiceInstance
+from harness.run.faulting import flush_patience, injections_of, names_of
 from harness.run.settling import settle, spans_of
 from harness.run.trace_book import TraceBook
 from harness.telemetry.reading import Telemetry, read_telemetry
@@ -41,6 +42,7 @@ class Followed:
         secrets: what must not reach Sentry, by a name for it.
         sampling_context: what was announced.
         page: what the browser showed; None when no browser took part.
+        faults_since: from when on faults of the instances count; those before are of earlier requests.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Followed:
     secrets: Mapping[str, str] = field(default_factory=dict)
     sampling_context: DynamicSamplingContext | None = None
     page: PageView | None = None
+    faults_since: float = 0.0
 
 
 class Lookout:
@@ -83,7 +86,21 @@ class Lookout:
         """
         inbox = self.collector.inbox
         netlocs = {urlsplit(instance.url).netloc: name for name, instance in view.instances.items()}
-        reports = settle(followed.trace_id, followed.span_id, view, inbox, entry=followed.called, netlocs=netlocs)
+        instances = names_of(view)
+        reports = settle(
+            followed.trace_id,
+            followed.span_id,
+            view,
+            inbox,
+            entry=followed.called,
+            netlocs=netlocs,
+            deprived=lambda: {
+                str(held.service)
+                for held in injections_of(self.collector, instances, followed.faults_since)
+                if held.costs_telemetry
+            },
+            flush_timeout=flush_patience(self.collector, instances),
+        )
         projects = {instance.dsn.project_id: name for name, instance in view.instances.items()}
         own = inbox.for_trace(followed.trace_id)
         orphans = [held for held in self.book.orphans(followed.since) if held.project_id in projects]
@@ -110,6 +127,7 @@ class Lookout:
             secrets=followed.secrets,
             sampling_context=followed.sampling_context,
             page=followed.page,
+            faults=injections_of(self.collector, instances, followed.faults_since),
         )
 
     def _root(self, followed: Followed) -> str | None:

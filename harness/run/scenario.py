@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.collector.faults import Fault
+
 _ENDPOINT = re.compile(r"([A-Z]+)\s+(/\S*)")
 
 
@@ -71,6 +73,7 @@ class Scenario:
         status: expected HTTP status; None to accept any.
         isolated: give it an instance of its service of its own, because it kills, blocks or changes it.
         exit_code: the exit code with which the service's process is expected to end.
+        faults: in which ways Sentry fails the scenario's own instances.
         allowed: code and reason of every finding that the test allows; those of checks over the whole run are allowed
             for the run, because a run that has this scenario has what it demonstrates.
     """
@@ -80,6 +83,7 @@ class Scenario:
     status: int | None = 200
     isolated: bool = False
     exit_code: int | None = None
+    faults: tuple[Fault, ...] = ()
     allowed: tuple[tuple[str, str], ...] = ()
 
 

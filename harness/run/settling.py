@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from harness.collector.inbox import Inbox
+from harness.fleet.fleet import FLUSH_TIMEOUT
 from harness.fleet.flushing import FlushReport
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import read_telemetry
@@ -25,7 +26,7 @@ _SILENT = frozenset({"no-sdk", "not-initialised", "exited"})
 class Flushable(Protocol):
     """What settling needs of a fleet."""
 
-    def flush(self) -> dict[str, FlushReport]:
+    def flush(self, *, timeout: float = FLUSH_TIMEOUT) -> dict[str, FlushReport]:
         """Ask services to send everything they hold, and wait until they have."""
 
 
@@ -38,6 +39,8 @@ def settle(
     entry: str,
     netlocs: Mapping[str, str],
     grace: float = OPEN_END_GRACE,
+    deprived: Callable[[], Collection[str]] = frozenset,
+    flush_timeout: float = FLUSH_TIMEOUT,
 ) -> dict[str, FlushReport]:
     """Wait until nothing more of a trace can come.
 
@@ -54,14 +57,21 @@ def settle(
         entry: service that the trigger was sent to.
         netlocs: service names by the host and port that they are called at.
         grace: seconds to wait for what stays open.
+        deprived: gives the services of which a fault, injected on purpose, has swallowed something: their ends of the
+            trace are not waited for.
+        flush_timeout: seconds that each SDK may take to flush.
     """
     deadline: float | None = None
-    was_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, {})
+    was_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, deprived())
     while True:
         seen = len(inbox)
-        reports = fleet.flush()
-        is_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, reports)
-        if is_closed and was_closed:
+        reports = fleet.flush(timeout=flush_timeout)
+        hit = set(deprived())
+        silent = {name for name, report in reports.items() if report.state in _SILENT} | hit
+        is_closed = _is_closed(spans_of(trace_id, inbox), root_span_id, entry, netlocs, silent)
+        # An SDK that a fault keeps from flushing will not do it a second time either.
+        is_stuck = any(report.state == "timed-out" for name, report in reports.items() if name in hit)
+        if is_closed and (was_closed or is_stuck):
             break
         was_closed = is_closed
         if is_closed:
@@ -96,9 +106,8 @@ def _is_closed(
     root_span_id: str | None,
     entry: str,
     netlocs: Mapping[str, str],
-    reports: Mapping[str, FlushReport],
+    silent: Collection[str],
 ) -> bool:
-    silent = {name for name, report in reports.items() if report.state in _SILENT}
     parents = {span.parent_span_id for span in spans}
     if root_span_id is not None and entry not in silent and root_span_id not in parents:
         return False

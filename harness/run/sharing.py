@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.managers import BaseManager
 from typing import Any, Protocol, cast
 
+from harness.collector.faults import Fault
+from harness.collector.injecting import Injection
 from harness.run.execution import Execution
 from harness.run.instances import Isolated, ServiceAddress
 from harness.run.observing import Moment, Observation, Visit
@@ -29,13 +31,18 @@ class Scenarios(Protocol):
     def refresh(self, key: str) -> Evidence:
         """The evidence after another flush barrier."""
 
-    def trigger(self, triggers: Sequence[Trigger]) -> list[str]:
+    def trigger(self, triggers: Sequence[Trigger], own: str | None = None) -> list[str]:
         """Send requests from within a test."""
 
     def services(self) -> dict[str, ServiceAddress]:
         """The running services."""
 
-    def isolate(self, services: Sequence[str], environment: Mapping[str, Mapping[str, str]]) -> Isolated:
+    def isolate(
+        self,
+        services: Sequence[str],
+        environment: Mapping[str, Mapping[str, str]],
+        faults: Sequence[Fault] = (),
+    ) -> Isolated:
         """Start instances of services for a test alone."""
 
     def release(self, key: str) -> None:
@@ -46,6 +53,18 @@ class Scenarios(Protocol):
 
     def log(self, key: str | None, service: str) -> str:
         """What such an instance, or the shared one, has written."""
+
+    def inject(self, key: str, faults: Sequence[Fault]) -> str:
+        """Have faults befall such instances."""
+
+    def withdraw(self, injected: str) -> None:
+        """Take such faults away."""
+
+    def injections(self, injected: str, count: int = 0, timeout: float = 0.0) -> tuple[Injection, ...]:
+        """What such faults did."""
+
+    def captured(self, key: str) -> Evidence:
+        """Everything that such instances have sent."""
 
     def token(self, claims: Mapping[str, Any]) -> str:
         """A token as triggers get it."""

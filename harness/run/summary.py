@@ -57,6 +57,7 @@ class RunSummary:
     coverage_is_enforced: bool = True
     lost: tuple[LostTrace, ...] = ()
     refusals: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     allowed: tuple[str, ...] = ()
     died: tuple[tuple[str, int], ...] = ()

@@ -34,6 +34,10 @@ def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequ
     if summary.refusals:
         yield f"refused     {len(summary.refusals)} requests that Sentry would refuse too:", {"red": True}
         yield from ((f"  {refusal}", {}) for refusal in summary.refusals[:10])
+    if summary.faults:
+        yield f"faults      {len(summary.faults)} were injected on purpose, see the report:", {}
+        told = Counter(summary.faults)
+        yield from ((f"  {count} x {fault}", {}) for fault, count in told.most_common(10))
     if summary.died:
         yield "Services that died although no scenario expects it, which fails the run:", {"red": True, "bold": True}
         yield from ((f"  {name} ended with exit code {code}", {"red": True}) for name, code in summary.died)

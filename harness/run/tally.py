@@ -74,6 +74,7 @@ class Tally:
             ),
             # A browser asks any server for its icon; only what was posted is telemetry that got lost.
             refusals=tuple(str(refusal) for refusal in seen.refusals if refusal.method == "POST"),
+            faults=tuple(map(str, seen.faults)),
             findings=verdict.findings,
             allowed=tuple(f"{finding} -- {reason}" for finding, reason in verdict.allowed),
             died=tuple(self._died) if failure is None else (),

@@ -36,16 +36,16 @@ class TraceBook:
         self.started.add(trace.trace_id)
         return trace
 
-    def adopt(self, trace_id: str) -> None:
-        """Take a trace that somebody else started, such as a page in a browser, for a scenario's from now on.
+    def adopt(self, *trace_ids: str) -> None:
+        """Take traces that somebody else started, such as a page in a browser, for scenarios' from now on.
 
         Args:
-            trace_id: the trace; what has arrived of it is nobody's no longer.
+            trace_ids: the traces; what has arrived of them is nobody's no longer.
         """
         with self._looking:
-            self.started.add(trace_id)
-            kept = [held for held in self._orphans if trace_id not in _trace_ids(self._inbox.arrival(held))]
-            self._orphans = array("Q", kept)
+            self.started.update(trace_ids)
+            found = map(self._inbox.arrival, self._orphans)
+            self._orphans = array("Q", [held.number for held in found if _trace_ids(held).isdisjoint(trace_ids)])
 
     def orphans(self, since: int) -> list[Arrival]:
         """Arrivals that speak of no scenario's trace.

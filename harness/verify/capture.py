@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.collector.inbox import Arrival
+from harness.collector.injecting import Injection
 from harness.telemetry.events import ErrorEvent
 from harness.telemetry.origin import Origin
 from harness.telemetry.reading import Telemetry, read_telemetry
@@ -170,6 +171,11 @@ class Capture:
     def client_reports(self) -> tuple[ClientReport, ...]:
         """What the services' SDKs said meanwhile that they dropped; client reports belong to no trace."""
         return self._outside.client_reports
+
+    @property
+    def faults(self) -> tuple[Injection, ...]:
+        """What the services were put through on purpose: each fault with the request that it befell."""
+        return self._evidence.faults
 
     @property
     def unread(self) -> tuple[Unread, ...]:

@@ -87,6 +87,7 @@ def likely_causes(
     service = str(criteria.get("service") or evidence.target)
     facts = evidence.services.get(service, ServiceFacts(service))
     causes = [
+        *_of_faults(service, evidence),
         *_of_response(evidence),
         *_of_near_misses(everything, criteria),
         *_of_other_kind(kind, inside),
@@ -141,6 +142,13 @@ def _of_response(evidence: Evidence) -> Iterator[str]:
         yield f"the request itself failed: {evidence.problem or 'it was never sent'}"
     elif evidence.response.status == 404:
         yield "the endpoint does not exist: 404."
+
+
+def _of_faults(service: str, evidence: Evidence) -> Iterator[str]:
+    costly = [str(fault) for fault in evidence.faults if fault.service == service and fault.costs_telemetry]
+    if costly:
+        more = f" (and {len(costly) - 3} more)" if costly[3:] else ""
+        yield f"it was made to fail on purpose: {'; '.join(costly[:3])}{more}."
 
 
 def _of_near_misses(everything: Sequence[Any], criteria: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,19 @@ _REASONS = {
 }
 """Reasons by their names in https://develop.sentry.dev/sdk/telemetry/client-reports/."""
 
+BY_OUTAGE = frozenset(
+    {
+        "backpressure",
+        "buffer_overflow",
+        "cache_overflow",
+        "network_error",
+        "queue_overflow",
+        "ratelimit_backoff",
+        "send_error",
+    }
+)
+"""Reasons for which an SDK drops something because Sentry, or the way to it, fails."""
+
 # Nothing is lost by these: a rule or a rate asked for it, or there was nothing worth keeping.
 _BY_CHOICE = frozenset({"ignored", "insufficient_data", "no_parent_span", "sample_rate"})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.collector.inbox import Arrival
+from harness.collector.injecting import Injection
 from harness.telemetry.origin import Origin
 from harness.telemetry.resources import ResourceSample
 from harness.wire.trace import DynamicSamplingContext
@@ -113,6 +114,7 @@ class Evidence:
             services' environment.
         sampling_context: the dynamic sampling context that the trigger announced; None when it announced none.
         page: what the page showed that started the trace, in a browser; None when the harness sent the trigger.
+        faults: what the services were put through on purpose.
     """
 
     title: str
@@ -131,6 +133,12 @@ class Evidence:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     sampling_context: DynamicSamplingContext | None = None
     page: PageView | None = None
+    faults: tuple[Injection, ...] = field(default=(), repr=False)
+
+    @property
+    def lacks_on_purpose(self) -> bool:
+        """Whether faults have kept something from arriving, so that a gap is nobody's fault."""
+        return any(fault.costs_telemetry for fault in self.faults)
 
 
 def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:

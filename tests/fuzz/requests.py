@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from harness.collector.inbox import Inbox
 from harness.collector.ingest import Ingest
+from harness.collector.injecting import Faults
 from harness.collector.messages import Request
 from harness.collector.projects import Projects
 from tests.fuzz.choices import Choices
@@ -95,7 +96,7 @@ def request(data: bytes) -> None:
     choices = Choices(data)
     key = KEY if choices.below(2) else None
     inbox = Inbox()
-    ingest = Ingest(inbox, Projects(open_to_all=choices.below(2) == 0, key=key))
+    ingest = Ingest(inbox, Projects(open_to_all=choices.below(2) == 0, key=key), Faults(), steerable=True)
     body = varied(choices).serialize() if choices.below(3) == 0 else choices.of((*_BODIES, data))
     headers = tuple(choices.of(_HEADERS) for _ in range(choices.below(4)))
     made = Request(1.0, choices.of(_METHODS), choices.of(_PATHS), choices.of(_QUERIES), headers, body)

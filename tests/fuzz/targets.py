@@ -154,7 +154,7 @@ def _parse_or_refusal(data: bytes) -> Envelope | MalformedEnvelope:
 
 
 def _show(inbox: Inbox) -> None:
-    print_new(Collector(inbox=inbox), Console(file=io.StringIO(), width=80), 0, 0)
+    print_new(Collector(inbox=inbox), Console(file=io.StringIO(), width=80), 0, 0, 0)
 
 
 def _touch(view: object) -> None:

@@ -54,7 +54,8 @@ class Run:
         )
 
     def report(self, *, exit_status: int = 0) -> Report:
-        return Report(self.record(exit_status=exit_status), self.arrivals, self.harvest.seen.refusals)
+        seen = self.harvest.seen
+        return Report(self.record(exit_status=exit_status), seen.arrivals, seen.refusals, seen.faults)
 
     @property
     def arrivals(self) -> tuple[Arrival, ...]:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.collector import faults
 from harness.collector.ingest import Refusal
+from harness.collector.injecting import Injection
+from harness.collector.messages import Request
 from harness.report.evidence import EvidenceOfReport
 from harness.report.merging import NotMergeable, merge
 from harness.report.reading import read_report
@@ -31,8 +34,14 @@ def _shard(make_run: MakeRun, number: int) -> Report:
     run = make_run(4, message=f"boom of shard {number}", orphans=number + 1)
     own = slice(number, number + 1)
     refusal = Refusal(7.0, "POST", "/api/1/envelope/", "", (), b"{" * number, 400, f"bad {number}", "payment")
-    seen = replace(run.harvest.seen, refusals=(refusal,))
-    run.harvest = replace(run.harvest, seen=seen, gathered=run.harvest.gathered[own])
+    request = Request(8.0, "POST", "/api/2/envelope/", "", (), b"}" * number)
+    broken = Injection(8.0, faults.hang(service="payment"), "payment", "2", request)
+    unreachable = Injection(7.0, faults.dns_failure(), "payment", "2")
+    seen = replace(run.harvest.seen, refusals=(refusal,), faults=(unreachable, broken))
+    gathered = tuple(
+        (scenario, replace(evidence, faults=(broken,))) for scenario, evidence in run.harvest.gathered[own]
+    )
+    run.harvest = replace(run.harvest, seen=seen, gathered=gathered)
     run.tests = run.tests[own]
     coverage = (Coverage("payment", ENDPOINTS, frozenset({ENDPOINTS[number]})),)
     run.summary = replace(run.summary, coverage=coverage, coverage_is_enforced=False)
@@ -59,6 +68,7 @@ def test_each_capture_keeps_the_evidence_of_its_own_shard(shards: list[Report]) 
         assert [arrival.body for arrival in now.orphans] == [arrival.body for arrival in then.orphans]
         assert now.services == then.services
         assert now.response == then.response
+        assert now.faults == then.faults != ()
         assert len(now.orphans) == sum(held.orphan for held in shard.record.envelopes)
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.collector import faults
 from harness.collector.arrival import Opened
 from harness.collector.ingest import Refusal
+from harness.collector.injecting import Injection
+from harness.collector.messages import Request
 from harness.report.evidence import EvidenceOfReport
 from harness.report.reading import UnreadableReport, read_record, read_report
 from harness.report.record import DifferenceRecord, Outcome
@@ -25,11 +28,18 @@ def test_a_report_is_read_as_it_was_written(make_run: MakeRun, tmp_path: Path) -
     }
     run = make_run(3, tests=tests)
     refusal = Refusal(7.0, "POST", "/api/1/envelope/", "", (("host", "x"),), b"\x00{", 400, "no envelope", "payment")
-    run.harvest = replace(run.harvest, seen=replace(run.harvest.seen, refusals=(refusal,)))
+    request = Request(8.0, "POST", "/api/2/envelope/", "a=b", (("host", "x"),), b"\xff}")
+    limit = faults.rate_limited("60:error:key", service="payment#1", requests=2, seconds=1.5)
+    injections = (
+        Injection(8.0, limit, "payment", "2", request, "e" * 32, ("event", "attachment"), {"error": 1}, kept=False),
+        Injection(7.0, faults.wrong_certificate(), "payment", "2"),
+    )
+    run.harvest = replace(run.harvest, seen=replace(run.harvest.seen, refusals=(refusal,), faults=injections))
     report = run.report(exit_status=1)
     write_report(report, tmp_path)
     assert read_report(tmp_path) == report
     assert report.refusals == (refusal,)
+    assert read_report(tmp_path).faults == injections
     assert report.record.refused_telemetry == (str(refusal),)
 
 

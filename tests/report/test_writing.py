@@ -35,7 +35,7 @@ def test_all_files_are_there_and_envelopes_are_as_received(make_run: MakeRun, tm
     write_report(run.report(), tmp_path / "deep" / "report")
     report = tmp_path / "deep" / "report"
     assert sorted(path.name for path in report.iterdir()) == [
-        "envelopes", "index.html", "junit.xml", "refusals", "run.json", "summary.md",
+        "envelopes", "faults", "index.html", "junit.xml", "refusals", "run.json", "summary.md",
     ]  # fmt: skip
     record = json.loads((report / "run.json").read_text(), parse_constant=refuse_constant)
     assert (record["schema"], record["version"]) == ("sentry-verification-harness/run", 2)

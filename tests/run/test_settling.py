@@ -22,9 +22,11 @@ class Services:
         self._batches = iter(batches)
         self._state = state
         self.flushes = 0
+        self.timeouts: list[float] = []
 
-    def flush(self) -> dict[str, FlushReport]:
+    def flush(self, *, timeout: float = 0.0) -> dict[str, FlushReport]:
         self.flushes += 1
+        self.timeouts.append(timeout)
         for held in next(self._batches, []):
             add_to(self._inbox, held)
         return {
@@ -74,6 +76,40 @@ def test_a_call_to_somebody_outside_the_fleet_has_no_other_end() -> None:
 def test_a_service_that_cannot_send_is_not_waited_for() -> None:
     states: list[FlushState] = ["no-sdk", "not-initialised", "exited"]
     assert [flushes_until_settled(before=[proxy()], state=state) for state in states] == [2, 2, 2]
+
+
+def test_what_a_fault_has_swallowed_is_not_waited_for() -> None:
+    inbox, deprived = Inbox(), ["payment"]
+    add_to(inbox, proxy())
+    services = Services(inbox, [], "flushed")
+    settle(
+        TRACE,
+        TRIGGER_SPAN,
+        services,
+        inbox,
+        entry="gateway",
+        netlocs=NETLOCS,
+        grace=5.0,
+        deprived=lambda: deprived,
+        flush_timeout=2.0,
+    )
+    assert (services.flushes, services.timeouts) == (1, [2.0])
+
+
+def test_an_sdk_that_hangs_on_a_fault_is_asked_once() -> None:
+    inbox = Inbox()
+    services = Services(inbox, [[proxy()]], "timed-out")
+    settle(
+        TRACE,
+        TRIGGER_SPAN,
+        services,
+        inbox,
+        entry="gateway",
+        netlocs=NETLOCS,
+        grace=5.0,
+        deprived=lambda: ["payment"],
+    )
+    assert services.flushes == 1
 
 
 def test_an_open_end_is_given_up_after_the_grace() -> None:

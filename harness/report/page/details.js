@@ -40,6 +40,7 @@ function captureView(capture, title) {
     capture.page && section('Page', pageView(capture.page)),
     (capture.response || capture.problem || !capture.page) && section('Response', responseView(capture)),
     section('Trace', element('p', {class: 'quiet'}, element('code', null, capture.trace), capture.isolated ? ' · on instances of its own' : ''), waterfall(capture)),
+    section('Faults injected on purpose', faultCards(capture.faults)),
     section(`Events (${capture.events.length})`, capture.events.map((event, number) => eventCard(event, number, capture))),
     section(`Logs (${capture.logs.length})`, logs(capture.logs)),
     section(`Metrics (${capture.metrics.length})`, metrics(capture.metrics)),

@@ -61,6 +61,8 @@ function runProblems() {
     listed('Errors outside of every scenario’s trace', overview.lost.map(([service, title, trace]) =>
       [serviceName(service), ' ', title, ' ', element('small', null, trace ?? 'no trace')]), overview.lost_total),
     listed('Requests that Sentry would refuse', overview.refusals, overview.refusals_total),
+    overview.faults.length ? disclosure(`Faults injected on purpose (${overview.faults.reduce((sum, of) => sum + of.total, 0)})`,
+      () => faultCards(overview.faults)) : null,
     listed('Allowed findings over the whole run', overview.run_allowed, overview.run_allowed_total));
 }
 

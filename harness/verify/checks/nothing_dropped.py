@@ -12,7 +12,7 @@ from harness.collector.inbox import Arrival
 from harness.telemetry.records import ClientReport, Discard
 from harness.telemetry.spans import Span
 from harness.verify.checks.registry import RunSubject, Subject, check, run_check
-from harness.verify.discards import is_loss, why
+from harness.verify.discards import BY_OUTAGE, is_loss, why
 from harness.verify.finding import Finding, Severity
 from harness.verify.settings import CheckSettings, InvalidCheckSettings
 from harness.wire.auth import AuthError, find_credentials
@@ -48,16 +48,20 @@ def nothing_dropped(subject: Subject) -> Iterator[Finding]:
     if subject.capture.trace_id is None:
         reports = subject.capture.client_reports
         overflowing = _overflowing(subject.capture.spans)
-        for loss in _losses(reports, subject.capture.evidence.arrivals, subject.settings, overflowing):
+        evidence = subject.capture.evidence
+        projects = frozenset(fault.project_id for fault in evidence.faults)
+        for loss in _losses(reports, evidence.arrivals, subject.settings, overflowing, projects):
             yield _finding(loss, "")
 
 
 @run_check(_NAME, expected=list)
 def nothing_dropped_in_run(subject: RunSubject) -> Iterator[Finding]:
-    """No service's SDK dropped anything during the run."""
+    """No service's SDK dropped anything during the run, but for what was made to fail on purpose."""
     refused = {refusal.service for refusal in subject.refusals if refusal.status < _SERVER_ERRORS}
     overflowing = _overflowing(subject.telemetry.spans)
-    for loss in _losses(subject.telemetry.client_reports, subject.arrivals, subject.settings, overflowing):
+    reports = subject.telemetry.client_reports
+    projects = frozenset(fault.project_id for fault in subject.faults)
+    for loss in _losses(reports, subject.arrivals, subject.settings, overflowing, projects):
         # What is malformed is reported by the check `protocol`, with the reason that the SDK does not know.
         if loss.discard.reason != "send_error" or loss.service not in refused:
             yield _finding(loss, _SHARED)
@@ -68,6 +72,7 @@ def _losses(
     arrivals: Iterable[Arrival],
     settings: CheckSettings,
     overflowing: frozenset[str | None],
+    faulty_projects: frozenset[str],
 ) -> Iterable[_Loss]:
     senders = {arrival.number: arrival for arrival in arrivals}
     expected = _expected(settings)
@@ -75,6 +80,8 @@ def _losses(
     for report in reports:
         sdk = _sdk(senders.get(report.origin.number))
         for index, discard in enumerate(report.discarded):
+            if report.origin.project_id in faulty_projects and discard.reason in BY_OUTAGE:
+                continue
             kind = f"{discard.reason}/{discard.category}"
             if kind == _OVERFLOW and (sdk or "").startswith("sentry.python") and report.service not in overflowing:
                 continue

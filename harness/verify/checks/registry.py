@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 
 from harness.collector.inbox import Arrival
 from harness.collector.ingest import Refusal
+from harness.collector.injecting import Injection
 from harness.telemetry.reading import Telemetry, read_telemetry
 from harness.verify.capture import Capture
 from harness.verify.egress import Parcel, parcels
@@ -52,6 +53,7 @@ class RunSubject:
         services_by_project: service names by the project id of their DSN.
         traces: the traces that the scenarios started.
         secrets: what must not reach Sentry, each with a name for it; of all scenarios, so names repeat.
+        faults: what services were put through on purpose.
         settings: what the project configured.
     """
 
@@ -61,6 +63,7 @@ class RunSubject:
     services_by_project: Mapping[str, str] = field(default_factory=dict, repr=False)
     traces: frozenset[str] = field(default=frozenset(), repr=False)
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    faults: tuple[Injection, ...] = field(default=(), repr=False)
 
     @cached_property
     def telemetry(self) -> Telemetry:

@@ -39,9 +39,11 @@ def reported_once(subject: Subject) -> Iterator[Finding]:
 
 
 def _same_id(capture: Capture) -> Iterator[Finding]:
+    # An SDK that gets no proper answer may well send again what had been taken.
+    sent_again = {fault.event_id for fault in capture.faults}
     seen: set[tuple[str | None, str]] = set()
     for event in (*capture.errors, *capture.messages):
-        if event.event_id is None:
+        if event.event_id is None or event.event_id in sent_again:
             continue
         if (event.service, event.event_id) in seen:
             yield Finding(

@@ -23,6 +23,8 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
         return
     trace = subject.capture.trace
     evidence = subject.capture.evidence
+    if evidence.lacks_on_purpose:
+        return
     yield from _broken_links(evidence, trace)
     yield from _skipped(evidence, trace)
     yield from _unreached(evidence, trace)
