@@ -17,7 +17,7 @@ from tests.fuzz.targets import TARGETS, envelope, headers, views
 
 ROOT = Path(__file__).parents[2]
 # How much a search may try in the time that a run of all tests has for it.
-RUNS = {"envelope": 1_000, "headers": 3_000, "report": 20, "request": 500, "views": 50}
+RUNS = {"envelope": 1_000, "headers": 3_000, "report": 60, "request": 500, "views": 50}
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.iterdir()), ids=lambda path: path.name)
