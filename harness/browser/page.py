@@ -156,7 +156,7 @@ class Page:
         sent = self._finish(began)
         # What the page did in no trace of its own is beside the point, unless it is an error or all there is.
         rest = sent.get(began.trace_id or "", ())
-        if len(sent) > 1 and not {"event", "request"} & set(rest):
+        if len(sent) > 1 and not any(held == "request" or held.startswith("event") for held in rest):
             sent = {trace_id: held for trace_id, held in sent.items() if trace_id != began.trace_id}
         observed = self._observed(began, "", title)
         captures = []
