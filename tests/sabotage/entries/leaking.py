@@ -48,11 +48,11 @@ LEAKING = (
     ),
     Sabotage(
         name="secret in a span (Node)",
-        deed="The Authorization header is recorded as an attribute of a span.",
+        deed="The X-Api-Key header is recorded as an attribute of a span.",
         patches=(Patch("payment", "endpoints.secretInSpan"),),
         scenarios=PAYMENT_CRASH,
         witness=Witness.CHECK,
-        finding="secrets.known.the-triggers-token",
+        finding="secrets.known.the-triggers-api-key",
     ),
     Sabotage(
         name="secret in an error's text",

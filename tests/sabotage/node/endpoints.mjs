@@ -64,7 +64,7 @@ const around = chosen({
   }),
 
   secretInSpan: before(({ response }) => {
-    const presented = response.req.get("Authorization");
+    const presented = response.req.get("X-Api-Key");
     Sentry.startSpan({ name: "authorise", op: "wallet.authorise", attributes: { presented } }, () => undefined);
   }),
 
