@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,57 @@ class TestRequests:
         pieces = ("hbGciOiJF", "c2lnbmF0d", "%68%62%47", "%2568%2562")
         told = [text for _, payload, headers in sent for text in (payload, json.dumps(headers))]
         assert not [(piece, text) for piece in pieces for text in told if piece.lower() in text.lower()]
+
+
+@every_service
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /",
+        b"GET /health HTTP/1.1\r\nHost: s\r\nX-Long: ",
+        b"GET /health HTTP/1.1\r\nHost: s\r\n\r\nGET /",
+        b"POST /nothing HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n0;",
+        b"POST /nothing HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
+    ],
+)
+def test_headers_that_do_not_end_are_not_kept(module: str, beginning: bytes) -> None:
+    with ServiceProcess(module, {}) as service, service.connect() as client:
+        client.send(beginning)
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            for _ in range(200):
+                client.send(b"a" * 500_000)
+    # Not for being slow, which would be later.
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("module", ["gateway", "analytics"])
+def test_what_comes_after_the_body_is_no_header(module: str, tmp_path: Path) -> None:
+    access = DebugAccess(tmp_path)
+    ((name, value),) = access.headers().items()
+    with ServiceProcess(module, access.environment) as service, service.connect() as client:
+        head = b"GET /debug HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.send(head + f"0\r\n{name}: {value}\r\n\r\n".encode())
+        assert client.read_message()[0] == "HTTP/1.1 401 Unauthorized"
+
+
+def test_refusing_a_request_with_a_body_is_no_failure_of_the_upstream(tmp_path: Path, collector: Collector) -> None:
+    whole = [b"5\r\nhello\r\n0\r\n\r\n"]
+    in_parts = [b"5\r\nhello\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n"]
+    head = b"GET /api/v1/game-engine/debug/crash HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with ServiceProcess("game_engine", DebugAccess(tmp_path).environment) as engine:
+        environment = {"GAME_ENGINE_URL": f"http://127.0.0.1:{engine.port}"}
+        environment["SENTRY_DSN"] = str(collector.register("gateway"))
+        with ServiceProcess("gateway", environment) as gateway:
+            for parts in [whole] * 60 + [in_parts] * 300:
+                # Who sends on after the answer may find the connection closed before it has read that.
+                with gateway.connect() as client, suppress(ConnectionError, AssertionError):
+                    client.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    for part in [head, *parts]:
+                        client.send(part)
+                    client.read_head()
+    assert "transaction" in {kind for kind, _, _ in everything(collector)}
+    assert "event" not in {kind for kind, _, _ in everything(collector)}
 
 
 class TestSlowClients:

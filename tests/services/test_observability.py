@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -388,6 +389,13 @@ def test_a_token_is_hidden_whatever_it_is_called_and_however_it_is_cut() -> None
     assert scrub([token[:24], "eyJ"]) == [FILTERED, "eyJ"]
     record = logging.LogRecord("tornado.general", logging.INFO, __file__, 1, "bad header %r", (token,), None)
     assert json.loads(JsonFormatter("shop").format(record))["message"] == f"bad header '{FILTERED}'"
+
+
+@pytest.mark.parametrize("before", ["token ", "x-token: ", "'token': '"])
+def test_a_long_run_of_backslashes_holds_nobody_up(before: str) -> None:
+    began = time.process_time()
+    scrub(before + "\\" * 100_000)
+    assert time.process_time() - began < 5
 
 
 def test_half_of_a_surrogate_pair_takes_no_line_of_the_log_along() -> None:

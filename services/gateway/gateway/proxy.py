@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -168,6 +169,7 @@ class _RequestBody:
         self._first = b""
         self._waiting = anyio.CancelScope()
         self._is_answered = False
+        self._watched: socket.socket | None = None
         self._connection = asyncio.get_running_loop().create_future()
         self._length = int(request.headers.get("content-length", 0))
         self.is_announced = has_body(request.headers.raw)
@@ -179,6 +181,20 @@ class _RequestBody:
     def has_come(self) -> bool:
         """Whether the client has sent all of it."""
         return not self.is_announced or self._incoming.is_complete
+
+    @property
+    def content(self) -> bytes | AsyncIterator[bytes] | None:
+        """What is to be sent, in one piece if it has come.
+
+        An upstream that answers before it has read the body, and closes the connection, resets it over whatever is sent
+        afterwards, and its answer would be lost.
+        """
+        if not self.is_announced:
+            return None
+        if not self.has_come or len(self._first) < self._length:
+            return aiter(self)
+        self.read.set()
+        return self._first
 
     async def begin(self) -> bool:
         """Wait for the first bytes of an announced body; tells whether the client is still there."""
@@ -203,13 +219,21 @@ class _RequestBody:
 
     async def _next(self) -> bytes:
         chunk = None
-        if not self._is_answered:
+        if not self._has_answer():
             with anyio.CancelScope() as self._waiting:
                 chunk = await anext(self._chunks)
-        if chunk is None:
+        # An answer may come together with the chunk; it would be lost if that were sent.
+        if chunk is None or self._has_answer():
             # As if the upstream had closed the connection, after which httpcore looks for an answer.
             raise httpcore.WriteError("the upstream has answered before the end of the body")
         return chunk
+
+    def _has_answer(self) -> bool:
+        if self._is_answered or self._watched is None:
+            return self._is_answered
+        look = select.poll()
+        look.register(self._watched, select.POLLIN)
+        return bool(look.poll(0))
 
     async def note_connection(self, event: str, known: dict[str, Any]) -> None:
         """Remember where the body goes; a `trace` extension of httpcore."""
@@ -220,8 +244,9 @@ class _RequestBody:
         """Wait until the upstream sends something, and then for no more of the client's body."""
         connection: httpcore.AsyncNetworkStream = await self._connection
         # The event loop refuses to watch the descriptor of a connection for us, but not a copy of it.
-        with socket.socket(fileno=os.dup(connection.get_extra_info("socket").fileno())) as copy:
-            await anyio.wait_readable(copy)
+        with socket.socket(fileno=os.dup(connection.get_extra_info("socket").fileno())) as self._watched:
+            await anyio.wait_readable(self._watched)
+        self._watched = None
         self._is_answered = True
         self._waiting.cancel()
 
@@ -243,7 +268,7 @@ def _outgoing_request(request: Request, target: Target, body: _RequestBody, requ
         # The span shows this URL; the bytes that are sent are those of the extension, which httpx does not rewrite.
         httpx.URL(target.upstream.url).copy_with(raw_path=target.on_the_wire),
         headers=headers,
-        content=aiter(body) if body.is_announced else None,
+        content=body.content,
         extensions={
             "timeout": timeout.as_dict(),
             "target": target.on_the_wire,

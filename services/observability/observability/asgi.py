@@ -21,6 +21,7 @@ from observability.structured_log import announce
 GRACE_SECONDS = 1
 HEADERS_SECONDS = 10.0
 BODY_SECONDS = 10.0
+LARGEST_HEADERS_BYTES = 64 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -36,16 +37,25 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(HttpToolsProtocol):
-    """Hangs up on a client whose request's headers do not come in time; uvicorn itself waits for ever."""
+    """Hangs up on a client whose request's headers do not come in time or do not end.
+
+    uvicorn itself waits for ever, keeps whatever comes meanwhile, and takes trailers, which no other server of the
+    platform reads, for headers.
+    """
 
     _given_up: asyncio.TimerHandle | None = None
+    _has_headers = False
+    _unread_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_headers()
 
     def data_received(self, data: bytes) -> None:
+        self._unread_bytes += len(data)
         super().data_received(data)
+        if self._unread_bytes > LARGEST_HEADERS_BYTES:
+            self.transport.close()
         # A cycle begins when headers are complete.
         if self.cycle is None or self.cycle.response_complete:
             self._wait_for_headers()
@@ -55,6 +65,27 @@ class _Impatient(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._has_headers = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_headers:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._has_headers = True
+        self._unread_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._unread_bytes = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._unread_bytes = 0
 
     def _wait_for_headers(self) -> None:
         if self._given_up is None:

@@ -49,8 +49,9 @@ _NOT_DATA = frozenset({"_meta", "debug_meta", "modules", "sdk"})
 _SOURCE_LINES = frozenset({"context_line", "pre_context", "post_context"})
 
 _NAME = r"[A-Za-z_][\w.-]*"
-# A quote inside a text that is itself quoted is escaped.
-_QUOTE = r"\\*['\"]"
+# A quote inside a text that is itself quoted is escaped. Without a bound, a long run of backslashes would be read again
+# from each of them.
+_QUOTE = r"\\{0,16}['\"]"
 _FLAT = r"[^\[\](){}]*"
 _MENTION = re.compile("|".join([*_WORDS, *(".?".join(pair) for pair in _PAIRS_OF_WORDS)]), re.IGNORECASE)
 _BEFORE_VALUE = re.compile(
@@ -76,7 +77,7 @@ _ENCODED = r"%(?:25)*"
 _CHARACTER = rf"[\w-]|{_ENCODED}(?i:2d|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])"
 _BEGIN = rf"(?:e|{_ENCODED}65)(?:y|{_ENCODED}79)(?:J|{_ENCODED}4[aA])"
 _TOKEN = re.compile(rf"{_BEGIN}(?:{_CHARACTER}){{8,}}(?:(?:\.|{_ENCODED}2[eE])(?:{_CHARACTER})*)*", re.ASCII)
-_REST_OF_LINE = re.compile(r"(?:(?!\\+[rn])[^\r\n])+")
+_REST_OF_LINE = re.compile(r"(?:(?!\\{1,16}[rn])[^\r\n])+")
 
 
 def scrub_event(event: Event, _hint: Hint) -> Event:
