@@ -107,6 +107,13 @@ class TestBadTokens:
         signature = base64.urlsafe_b64encode(access.key.sign(signed.encode())).rstrip(b"=").decode()
         assert identify(access, f"Bearer {signed}.{signature}") is None
 
+    def test_beginning_by_which_no_scrubber_knows_it(self, access: DebugAccess) -> None:
+        assert isinstance(access.key, Ed25519PrivateKey)
+        header = base64.urlsafe_b64encode(b'{ "alg": "EdDSA"}').rstrip(b"=").decode()
+        signed = f"{header}.{access.token().split('.')[1]}"
+        signature = base64.urlsafe_b64encode(access.key.sign(signed.encode())).rstrip(b"=").decode()
+        assert identify(access, f"Bearer {signed}.{signature}") is None
+
     def test_unsigned(self, access: DebugAccess) -> None:
         header, payload, _ = access.token().split(".")
         for algorithm in ("none", "None", "NONE", ""):

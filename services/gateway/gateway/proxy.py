@@ -186,8 +186,8 @@ class _RequestBody:
     def content(self) -> bytes | AsyncIterator[bytes] | None:
         """What is to be sent, in one piece if it has come.
 
-        An upstream that answers before it has read the body, and closes the connection, resets it over whatever is sent
-        afterwards, and its answer would be lost.
+        An upstream that answers before it has read the body, and closes the connection, resets it over whatever is
+        sent afterwards, and its answer would be lost.
         """
         if not self.is_announced:
             return None

@@ -49,8 +49,8 @@ _NOT_DATA = frozenset({"_meta", "debug_meta", "modules", "sdk"})
 _SOURCE_LINES = frozenset({"context_line", "pre_context", "post_context"})
 
 _NAME = r"[A-Za-z_][\w.-]*"
-# A quote inside a text that is itself quoted is escaped. Without a bound, a long run of backslashes would be read again
-# from each of them.
+# A quote inside a text that is itself quoted is escaped. Without a bound, a long run of backslashes would be read
+# again from each of them.
 _QUOTE = r"\\{0,16}['\"]"
 _FLAT = r"[^\[\](){}]*"
 _MENTION = re.compile("|".join([*_WORDS, *(".?".join(pair) for pair in _PAIRS_OF_WORDS)]), re.IGNORECASE)

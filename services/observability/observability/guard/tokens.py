@@ -19,7 +19,7 @@ LONGEST_LIFE_SECONDS = 900
 LEEWAY_SECONDS = 5
 LONGEST_SUBJECT = 128
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9_.-]+)", re.IGNORECASE)
+_BEARER = re.compile(r"(?i:bearer) +(eyJ[A-Za-z0-9_.-]+)")
 _ALGORITHMS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256"}
 
 

@@ -8,7 +8,7 @@ const AUDIENCE = "debug-endpoints";
 const LONGEST_TOKEN_BYTES = 4096;
 const LONGEST_LIFE_S = 900;
 const LEEWAY_S = 5;
-const BEARER = /^Bearer +([\w.-]+)$/i;
+const BEARER = /^Bearer +(?=eyJ)([\w.-]+)$/i;
 const SUBJECT = /^(?:[^\p{C}\p{Z}]| ){1,128}$/u;
 const PRINTABLE = /^(?:[^\p{C}\p{Z}]| )*$/u;
 /** @type {Record<string, string>} */
