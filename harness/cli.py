@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,8 +19,10 @@ from rich.console import Console
 from harness.collector.inbox import DEFAULT_MEMORY, Inbox
 from harness.collector.limits import parse_size
 from harness.collector.server import Collector
+from harness.fleet.attachable import attachable_fleet
+from harness.fleet.attachment import attachment_text
 from harness.fleet.fleet import Fleet
-from harness.fleet.spec import load_fleet_spec
+from harness.fleet.spec import FleetSpec, load_fleet_spec, require_commands
 from harness.forge.comment import publish
 from harness.forge.surroundings import pull_request_of
 from harness.report.annotations import github_annotations
@@ -93,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         "up", help="run the fleet with its collector", description="Run the fleet with its collector, to try by hand."
     )
     up.add_argument("--config", type=Path, default=Path("harness.toml"), help="configuration (default: %(default)s)")
+    up.add_argument(
+        "--attachable",
+        type=Path,
+        metavar="FILE",
+        help="run it without a collector, for one run of pytest --fleet=attach --attach FILE after the other",
+    )
     up.set_defaults(run=_up)
 
     verify = commands.add_parser(
@@ -212,6 +221,9 @@ def _collect(options: argparse.Namespace, console: Console) -> int:
 
 def _up(options: argparse.Namespace, console: Console) -> int:
     spec = load_fleet_spec(options.config)
+    require_commands(spec)
+    if options.attachable is not None:
+        return _up_attachable(spec, options.attachable, console)
     with ExitStack() as running:
         inbox = Inbox(load_collector_memory(options.config))
         collector = running.enter_context(Collector(inbox=inbox, steerable=True))
@@ -222,6 +234,23 @@ def _up(options: argparse.Namespace, console: Console) -> int:
         print_fleet(spec, fleet, console)
         print_steering(collector, console)
         print_arrivals(collector, console)
+    return 0
+
+
+def _up_attachable(spec: FleetSpec, file: Path, console: Console) -> int:
+    directory = Path(tempfile.mkdtemp(prefix="sentry-harness-"))
+    console.print(f"Starting {', '.join(spec.services)}; logs are in {directory}", soft_wrap=True)
+    with attachable_fleet(spec, directory) as (fleet, attachment):
+        # It opens the channel to the agents.
+        file.touch(mode=0o600)
+        file.write_text(attachment_text(attachment), encoding="utf-8")
+        try:
+            print_fleet(spec, fleet, console)
+            console.print(f"Verify it, as often as you like: pytest --fleet=attach --attach {file}", soft_wrap=True)
+            # Until Ctrl-C or SIGTERM.
+            threading.Event().wait()
+        finally:
+            file.unlink(missing_ok=True)
     return 0
 
 

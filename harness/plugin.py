@@ -22,12 +22,13 @@ from harness.fixtures.browser import (
 from harness.fixtures.capture import capture, sentry_capture, trigger
 from harness.fixtures.checking import failing_findings, noted_findings
 from harness.fixtures.comparison import explain_comparison
-from harness.fixtures.connection import own_execution, scenarios_of, serve_execution
+from harness.fixtures.connection import ATTACH_OPTION, FLEET_OPTION, own_execution, scenarios_of, serve_execution
 from harness.fixtures.faults import sentry_faults
 from harness.fixtures.fleet import collector, fleet
 from harness.fixtures.reporting import JUDGED, keep_results, report_annotations, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
 from harness.fixtures.selection import is_whole_run, note_deselected
+from harness.fleet.possible import NotPossible
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
 from harness.verify.finding import findings_text
@@ -57,6 +58,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         default=None,
         help="the fleet's configuration (default: harness.toml in the root directory)",
+    )
+    group.addoption(
+        FLEET_OPTION,
+        choices=("process", "attach"),
+        default="process",
+        help="where the services run: as processes that are started here, or elsewhere already (default: process)",
+    )
+    group.addoption(
+        ATTACH_OPTION,
+        metavar="FILE",
+        default=None,
+        help="with --fleet=attach: the file that says where the services are (default: the configuration)",
     )
     group.addoption(
         "--report",
@@ -116,6 +129,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         scenarios_of(session.config).begin(selected, complete=is_whole_run(session.config))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Skip a test whose fixtures ask for what the platform of ``--fleet`` has not."""
+    try:
+        return (yield)
+    except NotPossible as reason:
+        raise _skipped(reason) from None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     """Hold a scenario's answer against the expected status before its body, its captures against the checks after."""
@@ -133,6 +155,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
             pytest.fail(problem, pytrace=False)
     try:
         result = yield
+    except NotPossible as reason:
+        raise _skipped(reason) from None
     except BaseException:
         # The test's own failure comes first; what the checks saw may explain it.
         if findings := failing_findings(pyfuncitem):
@@ -188,6 +212,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line, **markup)
     for line in report_annotations(config):
         terminalreporter.write_line(line)
+
+
+def _skipped(reason: NotPossible) -> BaseException:
+    # Reported as at the test: where it was asked for is of no interest, and here even less.
+    return pytest.skip.Exception(str(reason), _use_item_location=True)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -17,7 +17,7 @@ from dirty_equals import IsStr
 
 from harness.fixtures.capture import TriggerFixture
 from harness.fixtures.fleet import RunningFleet
-from harness.fleet.process import StartFailure
+from harness.fleet.instance import StartFailure
 from scenarios.bad_credentials import Forger
 from scenarios.guarded import LOADS, SERVICES, WAYS, Guarded, guarded_fleet, service_of
 from scenarios.raw_http import Answer, Header

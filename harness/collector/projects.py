@@ -41,11 +41,12 @@ class Projects:
         self._by_service: dict[str, Project] = {}
         self._by_id: dict[str, Project] = {}
 
-    def register(self, service: str) -> Project:
+    def register(self, service: str, given: tuple[str, str] | None = None) -> Project:
         """Give a service its project, the same one each time.
 
         Args:
             service: Name of the service.
+            given: Project and key that it has already; new ones by default.
 
         Returns:
             The project.
@@ -54,11 +55,18 @@ class Projects:
             project = self._by_service.get(service)
             if project is None:
                 # Random, so that a process left over from an earlier run is refused and not mistaken for this one's.
-                project = Project(str(len(self._by_service) + 1), secrets.token_hex(16), service)
+                project_id, key = given or (self._free_number(), secrets.token_hex(16))
+                project = Project(project_id, key, service)
                 self._by_key[project.public_key] = project
                 self._by_id[project.project_id] = project
                 self._by_service[service] = project
         return project
+
+    def _free_number(self) -> str:
+        number = len(self._by_service) + 1
+        while str(number) in self._by_id:
+            number += 1
+        return str(number)
 
     def service_of(self, project_id: str) -> str | None:
         """Name the service of a project.

@@ -138,11 +138,12 @@ class Collector:
         """Requests that were not accepted, in order."""
         return self._ingest.refusals
 
-    def register(self, service: str) -> Dsn:
+    def register(self, service: str, given: Dsn | None = None) -> Dsn:
         """Give a service a DSN of its own, so that what it sends is known to be its.
 
         Args:
             service: Name of the service; one name always gets the same DSN.
+            given: The DSN that it has already, whose address leads here; a new one by default.
 
         Returns:
             The DSN to configure the service's SDK with.
@@ -150,6 +151,9 @@ class Collector:
         Raises:
             CollectorError: The collector was not started yet.
         """
+        if given is not None:
+            self._projects.register(service, (given.project_id, given.public_key))
+            return given
         project = self._projects.register(service)
         return Dsn.parse(f"{self.url.replace('://', f'://{project.public_key}@')}/{project.project_id}")
 
@@ -232,14 +236,19 @@ def _require_key(host: str, key: str | None) -> None:
         raise CollectorError(
             f"the key must have at least {_SHORTEST_KEY} letters and digits; make one with: openssl rand -hex 16"
         )
-    if key is None and not _is_loopback(host):
+    if key is None and not is_loopback(host):
         raise CollectorError(
             f"{host} is reached from the network, so the collector needs a key to know who may send: --key KEY, with "
             f"at least {_SHORTEST_KEY} letters and digits. Without one it listens on 127.0.0.1 only."
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on a host.
+
+    Args:
+        host: an address or a name.
+    """
     if not host:
         # For a socket, that is every interface.
         return False

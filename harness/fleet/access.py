@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.fleet.configuration import Table
-from harness.fleet.placeholders import BadPlaceholder, expand
+from harness.fleet.placeholders import fill_in_environment
 
 DEFAULT_LIFETIME = 300.0
 MADE_FOR_EACH = ("iat", "exp", "jti")
@@ -18,7 +17,6 @@ MADE_FOR_EACH = ("iat", "exp", "jti")
 
 # RFC 9110, section 5.6.2.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VARIABLE = re.compile(r"\{env\.(\w+)\}")
 _TOKEN_KEYS = ("key", "algorithm", "header", "lifetime", "scopes", "claims")
 _ALGORITHMS = ("EdDSA", "ES256", "ES384", "ES512", "PS256", "RS256")
 
@@ -82,14 +80,7 @@ def read_access(path: Path, fleet: Table) -> Access:
 def _header(fleet: Table, key: str, name: str, template: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise fleet.complain(key, "is no name of a header.")
-    variables = _VARIABLE.findall(template)
-    for variable in variables:
-        if variable not in os.environ:
-            raise fleet.complain(key, f"needs the environment variable {variable}, which is not set.")
-    try:
-        value = expand(template, {f"env.{variable}": os.environ[variable] for variable in variables})
-    except BadPlaceholder as problem:
-        raise fleet.complain(key, f"{problem} A variable is written {{env.NAME}}.") from problem
+    value = fill_in_environment(fleet, key, template)
     # http.client would refuse it with every request, and show it in doing so.
     if not value.isprintable() or value != value.strip() or not value.isascii():
         raise fleet.complain(key, "has a value with blanks around it, line breaks or other than ASCII characters.")

@@ -23,6 +23,9 @@ from typing import Any
 from harness.fleet.flushing import AgentAnswer, AgentState, read_answer
 from harness.fleet.ports import LOOPBACK
 
+RETRY = "?retry"
+"""At the end of what agents are given: they are to try again until somebody listens."""
+
 _LONGEST_LINE = 64 * 1024
 # An agent that is alive answers even when its SDK ran into the timeout; the way there and back takes a moment.
 _ANSWER_MARGIN = 1.0
@@ -35,7 +38,7 @@ class _Channel:
     """The agents of one service instance, and the flush rounds over them."""
 
     agents: set[_Agent] = field(default_factory=set)
-    had_agents: bool = False
+    greeted: threading.Event = field(default_factory=threading.Event)
     current: asyncio.Task[tuple[AgentAnswer, ...]] | None = None
     following: asyncio.Task[tuple[AgentAnswer, ...]] | None = None
 
@@ -45,11 +48,14 @@ class ControlServer:
 
     Args:
         host: the address to listen on, and the one that agents connect to.
+        port: where to listen; 0 for any free port.
+        awaited: agents that do not find it, or lose it, try again and again: it may start after them.
     """
 
-    def __init__(self, host: str = LOOPBACK) -> None:
+    def __init__(self, host: str = LOOPBACK, port: int = 0, *, awaited: bool = False) -> None:
+        self._awaited = awaited
         self._host = host
-        self._port = 0
+        self._port = port
         self._channels: dict[str, _Channel] = {}
         self._channel_of_token: dict[str, _Channel] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -58,7 +64,7 @@ class ControlServer:
         self._thread = threading.Thread(target=self._serve, name="fleet-control", daemon=True)
 
     def start(self) -> None:
-        """Listen on a free port.
+        """Listen.
 
         Raises:
             OSError: the address cannot be listened on.
@@ -74,20 +80,36 @@ class ControlServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
-    def enrol(self, instance: str) -> str:
+    def enrol(self, instance: str, token: str | None = None) -> str:
         """Expect agents of a service instance.
+
+        Args:
+            instance: its name.
+            token: the token that its agents have already; a new one by default.
 
         Returns:
             The value of the environment variable from which the instance's agents learn all they need.
         """
-        token = secrets.token_hex(16)
+        token = token or secrets.token_hex(16)
         channel = self._channels.setdefault(instance, _Channel())
         self._channel_of_token[token] = channel
-        return f"{self._host}:{self._port}/{token}"
+        return f"{self._host}:{self._port}/{token}{RETRY if self._awaited else ''}"
 
     def has_had_agents(self, instance: str) -> bool:
         """Whether any process of the instance ever had an agent."""
-        return self._channels[instance].had_agents
+        return self._channels[instance].greeted.is_set()
+
+    def wait_for_agents(self, instance: str, timeout: float) -> bool:
+        """Wait until some process of an instance has an agent.
+
+        Args:
+            instance: a name that was given to `enrol`.
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether there is, or was, one.
+        """
+        return self._channels[instance].greeted.wait(timeout)
 
     def flush(self, instance: str, timeout: float) -> Future[tuple[AgentAnswer, ...]]:
         """Ask all agents of an instance to flush.
@@ -121,7 +143,9 @@ class ControlServer:
     def _serve(self) -> None:
         loop = self._loop = asyncio.new_event_loop()
         try:
-            server = loop.run_until_complete(loop.create_server(lambda: _Agent(self), self._host, 0, backlog=512))
+            server = loop.run_until_complete(
+                loop.create_server(lambda: _Agent(self), self._host, self._port, backlog=512)
+            )
             self._port = server.sockets[0].getsockname()[1]
         except OSError as failure:
             self._failure = failure
@@ -243,7 +267,7 @@ class _Agent(asyncio.Protocol):
                 return False
             self._channel, self._pid, self._runtime = channel, message["pid"], str(message.get("runtime"))
             channel.agents.add(self)
-            channel.had_agents = True
+            channel.greeted.set()
             return True
         number = message.get("id")
         answer = self._waiting.get(number) if isinstance(number, int) else None

@@ -1,10 +1,9 @@
-"""The fleet: all services as processes, from start to end."""
+"""The fleet: all services, from start to end, on whatever platform they run."""
 
 from __future__ import annotations
 
 import atexit
 import itertools
-import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -16,58 +15,16 @@ from types import MappingProxyType
 from typing import Self
 
 from harness.fleet.configuration import did_you_mean
-from harness.fleet.control import ControlServer
 from harness.fleet.flushing import FlushReport
-from harness.fleet.guardian import Guardian
-from harness.fleet.launching import Launcher, secure_port
-from harness.fleet.ports import reserve_port
-from harness.fleet.process import ServiceInstance, StartFailure
-from harness.fleet.readiness import StartCancelled, wait_until_ready
-from harness.fleet.sampling import Sampler
+from harness.fleet.instance import Order, ServiceInstance, StartFailure
+from harness.fleet.platform import Platform
+from harness.fleet.processes import ProcessPlatform
+from harness.fleet.readiness import StartCancelled
 from harness.fleet.spec import FleetSpec
 from harness.telemetry.resources import ResourceSample
 from harness.wire.dsn import Dsn
 
-_log = logging.getLogger(__name__)
-
 FLUSH_TIMEOUT = 10.0
-
-
-class _Staff:
-    """What works for all instances of a running fleet: their agents' server, the sampler, the guardian."""
-
-    def __init__(self) -> None:
-        self.control = ControlServer()
-        self.sampler = Sampler()
-        self.guardian = Guardian()
-
-    def start(self) -> None:
-        self.guardian.start()
-        self.control.start()
-        self.sampler.start()
-
-    def stop(self) -> None:
-        self.sampler.stop()
-        self.control.stop()
-        self.guardian.stop()
-
-    def expect(self, instance: ServiceInstance) -> None:
-        """Be ready for an instance that is about to be started: whoever kills the harness picks no moment."""
-        self.guardian.watch(None, instance.agent_address)
-
-    def watch(self, instance: ServiceInstance) -> None:
-        """Look after an instance that has just been started."""
-        if instance.pid is not None:
-            self.guardian.watch(instance.pid, instance.agent_address)
-        self.sampler.watch(instance)
-
-    def end(self, instance: ServiceInstance, patience: float) -> None:
-        """Let an instance send what it has, and end it with everything it started."""
-        if patience > 0 and instance.alive:
-            instance.flush(patience)
-        for process in instance.end(patience):
-            _log.warning("process %d of service '%s' could not be ended", process.pid, instance.name)
-        self.guardian.release(instance.agent_address)
 
 
 class FleetView:
@@ -75,16 +32,20 @@ class FleetView:
 
     Args:
         spec: the fleet's configuration.
-        staff: what works for all instances.
+        platform: where the instances run.
         instances: the instance of each service.
         cancelled: set when the fleet is being stopped.
     """
 
     def __init__(
-        self, spec: FleetSpec, staff: _Staff, instances: Mapping[str, ServiceInstance], cancelled: threading.Event
+        self,
+        spec: FleetSpec,
+        platform: Platform,
+        instances: Mapping[str, ServiceInstance],
+        cancelled: threading.Event,
     ) -> None:
         self.spec = spec
-        self._staff = staff
+        self._platform = platform
         self._instances = dict(instances)
         self._cancelled = cancelled
 
@@ -123,20 +84,8 @@ class FleetView:
         """
         instance = self._instance(service)
         with instance.reviving:
-            if instance.alive:
-                return instance
-            if instance.launch is None:
-                raise StartFailure(f"Service '{service}' cannot be started again: it was never started.")
-            instance.end(0)
-            secure_port(instance, may_move=False)
-            self._staff.expect(instance)
-            instance.start(instance.launch)
-            self._staff.watch(instance)
-            try:
-                wait_until_ready(instance, self.spec.startup_timeout, self._cancelled.is_set)
-            except BaseException:
-                instance.end(0)
-                raise
+            if not instance.alive:
+                self._platform.revive(instance, self._cancelled)
         return instance
 
     def resources(self, name: str) -> list[ResourceSample]:
@@ -149,7 +98,7 @@ class FleetView:
             LookupError: there is no such service or instance.
         """
         instance = self._instances.get(name)
-        samples = self._staff.sampler.samples(name if instance is None else instance.name)
+        samples = self._platform.resources(name if instance is None else instance.name)
         if samples is None:
             raise self._unknown(name)
         return samples
@@ -165,7 +114,7 @@ class FleetView:
 
 
 class Fleet(FleetView):
-    """All services of a configuration as real processes.
+    """All services of a configuration, really running.
 
     Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread; `stop` also
     while `start` is under way, which then raises.
@@ -175,10 +124,18 @@ class Fleet(FleetView):
         dsn_for: gives the DSN for an instance. It is called once for each instance with the instance's name: that of
             the service (``payment``) for the shared ones, ``payment#1``, ``payment#2``, ... for isolated ones.
         directory: where the log of each instance is written: ``payment.log``, ``payment.1.log``; made if missing.
+        platform: where they run; as processes of this machine by default.
     """
 
-    def __init__(self, spec: FleetSpec, *, dsn_for: Callable[[str], str], directory: Path) -> None:
-        super().__init__(spec, _Staff(), {}, threading.Event())
+    def __init__(
+        self,
+        spec: FleetSpec,
+        *,
+        dsn_for: Callable[[str], str],
+        directory: Path,
+        platform: Platform | None = None,
+    ) -> None:
+        super().__init__(spec, platform or ProcessPlatform(spec), {}, threading.Event())
         self._dsn_for = dsn_for
         self._directory = directory
         self._numbers = {name: itertools.count(1) for name in spec.services}
@@ -201,10 +158,9 @@ class Fleet(FleetView):
             atexit.register(self._end_at_exit)
             try:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                self._staff.start()
-                for service in self.spec.services.values():
-                    port = service.port if service.port is not None else reserve_port()
-                    self._instances[service.name] = self._new_instance(service.name, service.name, port)
+                self._platform.start()
+                for name in self.spec.services:
+                    self._instances[name] = self._platform.make(self._order(name, name, self._dsn_for))
                 self._launch(self._instances, list(self.spec.services))
             except BaseException:
                 self._shut_down(patience=0)
@@ -229,6 +185,7 @@ class Fleet(FleetView):
         self,
         *services: str,
         environment: Mapping[str, Mapping[str, str]] | None = None,
+        definition: Mapping[str, Mapping[str, object]] | None = None,
         with_entry: bool = True,
         dsn_for: Callable[[str], str] | None = None,
     ) -> Iterator[FleetView]:
@@ -240,11 +197,13 @@ class Fleet(FleetView):
         Args:
             services: the services to have for oneself.
             environment: further variables by service, with placeholders; they win over the configured ones.
+            definition: what of a service's definition in the Compose file is to be otherwise, by service.
             with_entry: also the entry service, where requests to one of these go through it.
             dsn_for: gives the DSNs of these instances instead of the fleet's own.
 
         Raises:
             LookupError: there is no such service, or variables are given for one that is not to be isolated.
+            NotPossible: the services run where none can be started, or not in containers and `definition` is given.
             StartFailure: one of them, or the entry service, did not start.
             RuntimeError: the fleet was not started.
         """
@@ -255,19 +214,14 @@ class Fleet(FleetView):
         if with_entry and self.spec.entry is not None and self.spec.entry not in names and routed:
             names.append(self.spec.entry)
         variables = environment or {}
-        if astray := [name for name in variables if name not in names]:
-            raise LookupError(f"Variables are given for '{astray[0]}', which is not among the isolated services.")
-        fresh = {
-            name: self._new_instance(
-                name,
-                f"{name}#{next(self._numbers[name])}",
-                reserve_port(),
-                variables.get(name, {}),
-                dsn_for=dsn_for,
-            )
-            for name in names
-        }
-        view = FleetView(self.spec, self._staff, {**self._instances, **fresh}, self._cancelled)
+        if astray := [name for name in (*variables, *(definition or {})) if name not in names]:
+            raise LookupError(f"Something is given for '{astray[0]}', which is not among the isolated services.")
+        fresh = {}
+        for name in names:
+            order = self._order(name, f"{name}#{next(self._numbers[name])}", dsn_for or self._dsn_for)
+            own, changed = dict(variables.get(name, {})), dict((definition or {}).get(name, {}))
+            fresh[name] = self._platform.make(replace(order, variables=own, definition=changed, isolated=True))
+        view = FleetView(self.spec, self._platform, {**self._instances, **fresh}, self._cancelled)
         self._isolated.update(fresh.values())
         try:
             self._launch(view.instances, names)
@@ -276,39 +230,25 @@ class Fleet(FleetView):
             self._end(fresh.values(), self.spec.stop_timeout)
             self._isolated.difference_update(fresh.values())
 
-    def _new_instance(
-        self,
-        service: str,
-        name: str,
-        port: int,
-        variables: Mapping[str, str] = MappingProxyType({}),
-        *,
-        dsn_for: Callable[[str], str] | None = None,
-    ) -> ServiceInstance:
-        configured = self.spec.services[service]
-        return ServiceInstance(
-            name,
-            replace(configured, environment={**configured.environment, **variables}),
-            port=port,
-            dsn=Dsn.parse((dsn_for or self._dsn_for)(name)),
-            log_path=self._directory.absolute() / f"{name.replace('#', '.')}.log",
-            control=self._staff.control,
-        )
+    def _order(self, service: str, name: str, dsn_for: Callable[[str], str]) -> Order:
+        log_path = self._directory.absolute() / f"{name.replace('#', '.')}.log"
+        return Order(name, self.spec.services[service], Dsn.parse(dsn_for(name)), log_path)
 
     def _launch(self, instances: Mapping[str, ServiceInstance], names: Collection[str]) -> None:
         try:
-            Launcher(self.spec, instances, self._staff.expect, self._staff.watch, self._cancelled).bring_up(names)
+            self._platform.bring_up(instances, names, self._cancelled)
         except StartCancelled:
             raise StartFailure("The start was given up because the fleet was stopped.") from None
 
     def _end(self, instances: Collection[ServiceInstance], patience: float) -> None:
         pool = ThreadPoolExecutor(max(1, len(instances)), thread_name_prefix="fleet-stop")
         try:
-            for ended in [pool.submit(self._staff.end, instance, patience) for instance in instances]:
+            for ended in [pool.submit(self._platform.end, instance, patience) for instance in instances]:
                 ended.result()
         except BaseException:
             # A second Ctrl-C: no more patience, but nothing is left behind either.
-            _kill(instances)
+            for instance in instances:
+                self._platform.end(instance, 0)
             raise
         finally:
             pool.shutdown()
@@ -319,16 +259,10 @@ class Fleet(FleetView):
         finally:
             self._running = False
             self._cancelled.set()
-            self._staff.stop()
+            self._platform.stop()
             atexit.unregister(self._end_at_exit)
 
     def _end_at_exit(self) -> None:
         """Called when the interpreter exits and nobody has stopped the fleet: no thread can be started any more."""
         if os.getpid() == self._owner:
-            _kill([*self._instances.values(), *self._isolated])
-            self._staff.guardian.stop()
-
-
-def _kill(instances: Iterable[ServiceInstance]) -> None:
-    for instance in instances:
-        instance.end(0)
+            self._platform.abandon([*self._instances.values(), *self._isolated])

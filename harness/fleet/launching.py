@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from harness.fleet.environment import service_environment
+from harness.fleet.instance import StartFailure
 from harness.fleet.placeholders import expand
 from harness.fleet.ports import describe_listener, is_taken, reserve_port
-from harness.fleet.process import Launch, ServiceInstance, StartFailure
+from harness.fleet.process import Launch, ProcessInstance
 from harness.fleet.readiness import StartCancelled, wait_until_ready
 from harness.fleet.spec import FleetSpec
 
@@ -34,9 +35,9 @@ class Launcher:
     def __init__(
         self,
         spec: FleetSpec,
-        instances: Mapping[str, ServiceInstance],
-        expect: Callable[[ServiceInstance], None],
-        watch: Callable[[ServiceInstance], None],
+        instances: Mapping[str, ProcessInstance],
+        expect: Callable[[ProcessInstance], None],
+        watch: Callable[[ProcessInstance], None],
         cancelled: threading.Event,
     ) -> None:
         self._spec = spec
@@ -145,7 +146,7 @@ class Launcher:
                 return
 
 
-def secure_port(instance: ServiceInstance, *, may_move: bool = True) -> None:
+def secure_port(instance: ProcessInstance, *, may_move: bool = True) -> None:
     """Make sure that the instance can listen, on another port if need be.
 
     Args:
@@ -171,7 +172,7 @@ def secure_port(instance: ServiceInstance, *, may_move: bool = True) -> None:
     )
 
 
-def _died_of_its_port(instance: ServiceInstance) -> bool:
+def _died_of_its_port(instance: ProcessInstance) -> bool:
     log = instance.log_tail().lower()
     return is_taken(instance.port) or any(phrase in log for phrase in _PORT_TAKEN)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
-from harness.fleet.configuration import did_you_mean
+from harness.fleet.configuration import Table, did_you_mean
 
+_VARIABLE = re.compile(r"\{env\.(\w+)\}")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 
 
@@ -54,3 +56,24 @@ def placeholder_values(service: str, ports: Mapping[str, int], fixed: Mapping[st
         values[f"{name}.port"] = str(port)
         values[f"{name}.url"] = f"http://{host}:{port}"
     return {**values, "port": values[f"{service}.port"], "url": values[f"{service}.url"]}
+
+
+def fill_in_environment(table: Table, key: str, template: str) -> str:
+    """Put variables of this process's environment in the place of ``{env.NAME}``.
+
+    Args:
+        table: the table that the template is from.
+        key: its key there.
+        template: the text.
+
+    Raises:
+        ConfigurationError: a variable is not set, or there is another placeholder.
+    """
+    variables = _VARIABLE.findall(template)
+    for variable in variables:
+        if variable not in os.environ:
+            raise table.complain(key, f"needs the environment variable {variable}, which is not set.")
+    try:
+        return expand(template, {f"env.{variable}": os.environ[variable] for variable in variables})
+    except BadPlaceholder as problem:
+        raise table.complain(key, f"{problem} A variable is written {{env.NAME}}.") from problem

@@ -1,33 +1,19 @@
-"""One running service: its process, its log, its end."""
+"""A service as a process of this machine: its start and its end."""
 
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import CancelledError
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import psutil
 
 from harness.fleet.control import ControlServer
-from harness.fleet.flushing import FlushReport, summarise
-from harness.fleet.ports import LOOPBACK
-from harness.fleet.spec import ServiceSpec
+from harness.fleet.instance import DYING, Order, ServiceInstance, StartFailure
+from harness.fleet.ports import LOOPBACK, describe_listener, find_listener
 from harness.fleet.tree import descendants, end_processes, members
-from harness.wire.dsn import Dsn
-
-# The agents of a process vanish a moment before the process itself does.
-_DYING = 2.0
-_LOG_TAIL_BYTES = 64 * 1024
-
-
-class StartFailure(RuntimeError):
-    """A service, or several, could not be started; the message has all that is needed to see why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +29,37 @@ class Launch:
     environment: Mapping[str, str]
 
 
-class ServiceInstance:
-    """A service as a process. The fleet makes, starts and ends it; everybody may look at it and flush it.
+class ProcessInstance(ServiceInstance):
+    """A service as a process.
 
     Args:
-        name: its name: that of the service, or ``<service>#<number>`` for an isolated one.
-        spec: the service.
-        port: where it listens.
-        dsn: where its SDK sends to.
-        log_path: the file that takes its standard output and error.
+        order: what was wanted.
         control: where its agents report.
+        port: where it listens.
     """
 
-    def __init__(
-        self, name: str, spec: ServiceSpec, *, port: int, dsn: Dsn, log_path: Path, control: ControlServer
-    ) -> None:
-        self.name = name
-        self.spec = spec
-        self.port = port
-        self.dsn = dsn
-        self.log_path = log_path
-        self.agent_address = control.enrol(name)
-        self._control = control
+    def __init__(self, order: Order, control: ControlServer, *, port: int) -> None:
+        super().__init__(order, control)
+        self.spec = replace(order.service, environment={**order.service.environment, **order.variables})
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._launch: Launch | None = None
         self._seen: dict[int, psutil.Process] = {}
-        self.reviving = threading.Lock()
 
     @property
     def url(self) -> str:
         """Its base URL, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        self._port = port
 
     @property
     def has_fixed_port(self) -> bool:
@@ -121,41 +106,6 @@ class ServiceInstance:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
-
-    def log_tail(self, lines: int = 30) -> str:
-        """The last lines that it wrote to standard output and error."""
-        try:
-            with self.log_path.open("rb") as log:
-                log.seek(max(0, self.log_path.stat().st_size - _LOG_TAIL_BYTES))
-                text = log.read().decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
-
-    def flush(self, timeout: float = 5.0) -> FlushReport:
-        """Let it send everything that its SDK has captured so far, and wait until that is done.
-
-        A service that has died, or dies meanwhile, is no error: the report says so.
-
-        Args:
-            timeout: seconds that its SDK may take once it is asked.
-        """
-        return self.begin_flush(timeout)()
-
-    def begin_flush(self, timeout: float) -> Callable[[], FlushReport]:
-        """Ask it to flush, see `flush`; what is returned waits for the outcome and gives the report."""
-        asked = self._control.flush(self.name, timeout)
-
-        def conclude() -> FlushReport:
-            try:
-                answers = asked.result()
-            except CancelledError:
-                answers = ()
-            if all(answer.state == "gone" for answer in answers) and self._control.has_had_agents(self.name):
-                self.wait_exit(_DYING)
-            return summarise(self.name, answers, self.exit_code)
-
-        return conclude
 
     def start(self, launch: Launch) -> None:
         """Start the process; it is not ready yet.
@@ -235,31 +185,25 @@ class ServiceInstance:
             return []
         resisted = end_processes(self._everything, patience)
         # Its threads may still be on their way out when the process as such has ended.
-        self.wait_exit(_DYING)
+        self.wait_exit(DYING)
         self._seen.clear()
         return resisted
 
-    def describe_failure(self, what: str) -> str:
-        """A message about a failed start: what happened, how it was started, what it last said."""
+    def particulars(self) -> dict[str, str]:
+        """How it was started."""
         command = " ".join(self._launch.command if self._launch is not None else self.spec.command)
-        log = "\n".join(f"    {line}" for line in self.log_tail().splitlines()) or "    (nothing)"
-        return (
-            f"Service '{self.name}' did not start: {what}.\n"
-            f"  command:   {command}\n"
-            f"  directory: {self.spec.directory}\n"
-            f"  log:       {self.log_path}, its last lines:\n{log}"
-        )
+        return {"command": command, "directory": str(self.spec.directory)}
+
+    def intruder(self) -> str | None:
+        """Who answers at its port and cannot be it, because he is older."""
+        listener = find_listener(self.port)
+        try:
+            started = psutil.Process(self.pid).create_time()
+            is_older = listener is not None and listener.create_time() < started
+        except psutil.Error:
+            return None
+        return describe_listener(self.port) if is_older else None
 
     def _everything(self) -> Iterable[psutil.Process]:
         leader = self.pid
         return [*self._seen.values(), *(members(leader, self.agent_address) if leader is not None else ())]
-
-
-def describe_exit(code: int) -> str:
-    """An exit code in words."""
-    if code >= 0:
-        return f"it ended with exit code {code}"
-    try:
-        return f"it was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"it was ended by signal {-code}"

@@ -6,12 +6,11 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-import psutil
 import requests
 
-from harness.fleet.ports import LOOPBACK, describe_listener, find_listener
-from harness.fleet.process import ServiceInstance, StartFailure, describe_exit
+from harness.fleet.instance import ServiceInstance, StartFailure
 
 _PACE = 0.02
 _PROBE_TIMEOUT = 2.0
@@ -35,7 +34,7 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
     """
     deadline = time.monotonic() + timeout
     path = instance.spec.ready
-    awaited = f"GET {instance.url}{path}" if path is not None else f"a connection to {LOOPBACK}:{instance.port}"
+    awaited = f"GET {instance.url}{path}" if path is not None else f"a connection to {urlsplit(instance.url).netloc}"
     with requests.Session() as session:
         # Neither a proxy nor a .netrc of the developer's has a say in loopback.
         session.trust_env = False
@@ -44,13 +43,12 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
             if path is not None:
                 problem = _probe_path(session, f"{instance.url}{path}", patience)
             else:
-                problem = _probe_port(instance.port, patience)
-            if problem is None and _is_somebody_elses(instance):
-                problem = f"the port is that of {describe_listener(instance.port)}"
-            code = instance.wait_exit(0 if problem is None else _PACE)
-            if code is not None:
+                problem = _probe_port(instance.url, patience)
+            if problem is None and (intruder := instance.intruder()) is not None:
+                problem = f"the port is that of {intruder}"
+            if instance.wait_exit(0 if problem is None else _PACE) is not None:
                 after = time.time() - instance.started_at
-                what = f"{describe_exit(code)} after {after:.1f} s, before it was ready"
+                what = f"{instance.ending()} after {after:.1f} s, before it was ready"
                 raise StartFailure(instance.describe_failure(what))
             if problem is None:
                 return
@@ -59,16 +57,6 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
             if time.monotonic() >= deadline:
                 what = f"it was not ready within {timeout:g} s: {awaited}: {problem}"
                 raise StartFailure(instance.describe_failure(what))
-
-
-def _is_somebody_elses(instance: ServiceInstance) -> bool:
-    """Whether what answers at the port cannot be the service, because it is older."""
-    listener = find_listener(instance.port)
-    try:
-        started = psutil.Process(instance.pid).create_time()
-        return listener is not None and listener.create_time() < started
-    except psutil.Error:
-        return False
 
 
 def _probe_path(session: requests.Session, url: str, timeout: float) -> str | None:
@@ -85,9 +73,11 @@ def _probe_path(session: requests.Session, url: str, timeout: float) -> str | No
     return None if 200 <= answer.status_code < 300 else f"answered {answer.status_code} {answer.reason}"
 
 
-def _probe_port(port: int, timeout: float) -> str | None:
+def _probe_port(url: str, timeout: float) -> str | None:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        socket.create_connection((LOOPBACK, port), timeout=timeout).close()
+        socket.create_connection((str(parts.hostname), port), timeout=timeout).close()
     except OSError as problem:
         return str(problem)
     return None

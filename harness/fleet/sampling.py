@@ -8,7 +8,7 @@ from collections import deque
 
 import psutil
 
-from harness.fleet.process import ServiceInstance
+from harness.fleet.instance import ServiceInstance
 from harness.telemetry.resources import ResourceSample
 
 INTERVAL = 0.1

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.fleet.access import Access, read_access
+from harness.fleet.attachment import Attachment, read_attachment
 from harness.fleet.configuration import ConfigurationError, Table, did_you_mean
 from harness.fleet.placeholders import BadPlaceholder, expand, placeholder_values
 from harness.fleet.ports import LOOPBACK
@@ -42,7 +43,7 @@ class ServiceSpec:
 
     Args:
         name: its name in the fleet.
-        command: program and arguments, with placeholders.
+        command: program and arguments, with placeholders; empty where it never runs as a process.
         directory: where the command runs, absolute.
         ready: path that answers a GET with 2xx once the service is ready; None: its port accepts connections.
         environment: variables of its own, with placeholders; they win over everything the fleet sets.
@@ -76,7 +77,9 @@ class FleetSpec:
         sentry_environment: what all services get as ``SENTRY_ENVIRONMENT``.
         startup_timeout: seconds that a service may take to become ready.
         stop_timeout: seconds that a service may take to end after SIGTERM before it is killed.
+        path: the configuration file.
         access: what lets the harness's requests in.
+        attach: where the services are if they run already.
     """
 
     root: Path
@@ -85,7 +88,9 @@ class FleetSpec:
     sentry_environment: str
     startup_timeout: float
     stop_timeout: float
+    path: Path
     access: Access = field(default_factory=Access)
+    attach: Attachment | None = None
 
     def placeholders(self, service: str, ports: Mapping[str, int]) -> dict[str, str]:
         """What the placeholders of a service stand for, given everybody's ports."""
@@ -111,7 +116,7 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem}.") from problem
-    top = Table(str(path), document, ("baseline", "checks", "collector", "fleet", "service"))
+    top = Table(str(path), document, ("attach", "baseline", "checks", "collector", "fleet", "service"))
     fleet = Table(f"{path}, [fleet]", top.table("fleet"), _FLEET_KEYS)
     tables = top.table("service")
     if not isinstance(tables, dict) or not tables:
@@ -124,8 +129,12 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         sentry_environment=fleet.text("sentry_environment") or "verification",
         startup_timeout=fleet.seconds("startup_timeout", DEFAULT_STARTUP_TIMEOUT),
         stop_timeout=fleet.seconds("stop_timeout", DEFAULT_STOP_TIMEOUT),
+        path=path,
         access=read_access(path, fleet),
+        attach=read_attachment(path, top.table("attach"), services),
     )
+    if spec.attach is None:
+        require_commands(spec)
     if spec.entry is not None and spec.entry not in services:
         raise fleet.complain("entry", f"names no service: '{spec.entry}'.{did_you_mean(spec.entry, services)}")
     _check_dependencies(path, spec)
@@ -134,13 +143,27 @@ def load_fleet_spec(path: Path) -> FleetSpec:
     return spec
 
 
+def require_commands(spec: FleetSpec) -> None:
+    """Make sure that every service can be started as a process.
+
+    Raises:
+        ConfigurationError: one has no command.
+    """
+    for name, service in spec.services.items():
+        if not service.command:
+            raise ConfigurationError(
+                f"{spec.path}, [service.{name}]: 'command' is missing: give program and arguments, like "
+                '["node", "server.mjs"].'
+            )
+
+
 def _read_service(path: Path, name: str, values: object) -> ServiceSpec:
     table = Table(f"{path}, [service.{name}]", values, _SERVICE_KEYS)
     if not _SERVICE_NAME.fullmatch(name):
         raise ConfigurationError(f"{table.where}: a service's name consists of letters, digits, '-' and '_'.")
     command = table.words("command")
-    if not command or not command[0]:
-        raise table.complain("command", 'is missing: give program and arguments, like ["node", "server.mjs"].')
+    if command and not command[0]:
+        raise table.complain("command", "begins with nothing: give program and arguments.")
     paths = {key: table.text(key) for key in ("ready", "route", "manifest")}
     for key, value in paths.items():
         if value is not None and not value.startswith("/"):

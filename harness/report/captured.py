@@ -28,6 +28,8 @@ class ServiceRecord:
 
     Args:
         state: outcome of the flush barrier.
+        fate: what else befell it, in words.
+        aliases: further hosts and ports that it is called at.
         log_tail: the last lines of its output, each by its position in the run's `log_lines`.
         instance: the position of its very instance in the run's `resources`; None when nothing was sampled.
         samples: first and last, exclusive, of the samples of this instance that belong to the capture.
@@ -45,6 +47,8 @@ class ServiceRecord:
     log_tail: tuple[int, ...]
     instance: int | None
     samples: tuple[int, int]
+    fate: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -18,7 +18,7 @@ def decoded(kind: Any, value: Any) -> Any:
         value: as `json.loads` gives it.
 
     Raises:
-        KeyError: a field is missing.
+        KeyError: a field is missing that has no default.
         TypeError: a value is of another type than declared.
         ValueError: a tuple has another length, or an enumeration or a literal no such value.
     """
@@ -37,12 +37,18 @@ def decoded(kind: Any, value: Any) -> Any:
         return {key: decoded(arguments[1], held) for key, held in value.items()}
     if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
-        return kind(**{of.name: decoded(hints[of.name], value[of.name]) for of in fields(kind) if of.init})
+        # What has a default came later than the first records of this version.
+        held = [of for of in fields(kind) if of.init and (of.name in value or not _has_default(of))]
+        return kind(**{of.name: decoded(hints[of.name], value[of.name]) for of in held})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     if kind is not Any and not isinstance(value, (int, float) if kind is float else kind):
         raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value
+
+
+def _has_default(of: Field[Any]) -> bool:
+    return of.default is not MISSING or of.default_factory is not MISSING
 
 
 def __decoded_union(kinds: Sequence[Any], value: Any) -> Any:

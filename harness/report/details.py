@@ -236,6 +236,7 @@ def _service(service: ServiceRecord, record: RunRecord, *, with_log: bool) -> di
         "sdk": service.sdk,
         "release": service.release,
         "exit_code": service.exit_code,
+        "fate": service.fate,
         "refusals": list(service.refusals),
         "log": "\n".join(record.log_lines[line] for line in service.log_tail) if with_log else "",
         "samples": [] if service.instance is None else record.resources[service.instance].samples[first:last],

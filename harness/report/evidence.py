@@ -118,6 +118,8 @@ class EvidenceOfReport:
             foreign_dsn=held.foreign_dsn,
             url=held.url,
             exit_code=held.exit_code,
+            fate=held.fate,
+            aliases=held.aliases,
             ever_contacted=held.ever_contacted,
             release=held.release,
             environment=held.environment,

@@ -246,6 +246,8 @@ class _Notebook:
             ),
             instance=self._instances.get((facts.name, facts.url)),
             samples=(first, first + len(own)),
+            fate=facts.fate,
+            aliases=facts.aliases,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import threading
 import time
@@ -14,10 +15,11 @@ from typing import Any
 from harness.collector.faults import Fault
 from harness.collector.inbox import DEFAULT_MEMORY, Inbox
 from harness.collector.injecting import Injection
-from harness.collector.server import Collector
+from harness.collector.server import Collector, is_loopback
+from harness.fleet.choosing import Choice, choose
 from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet, FleetView
-from harness.fleet.process import StartFailure
+from harness.fleet.instance import StartFailure
 from harness.fleet.spec import FleetSpec
 from harness.run.authenticating import SHOWN_AS, Authenticator
 from harness.run.gathering import Gathering, entry_of
@@ -48,6 +50,7 @@ class Execution:
         spec: the fleet.
         directory: where logs are written; removed at the end of a run, unless the fleet did not start.
         settings: what the project configured of the checks.
+        choice: the platform that the fleet runs on; processes of this machine by default.
         memory: bytes of what arrives that are kept in memory; the rest is on disk.
 
     Raises:
@@ -60,16 +63,29 @@ class Execution:
         directory: Path,
         settings: CheckSettings | None = None,
         *,
+        choice: Choice | None = None,
         memory: int = DEFAULT_MEMORY,
     ) -> None:
+        choice = choice or choose("process", spec)
         self._spec = spec
         self._directory = directory
         self._settings = settings or CheckSettings()
         self._authenticator = Authenticator(spec.access)
         self._secrets = {**environment_secrets(spec), **self._authenticator.secrets}
         self._canaries: list[tuple[str, str]] = []
-        self._collector = Collector(inbox=Inbox(memory))
-        self._fleet = Fleet(spec, dsn_for=lambda name: str(self._collector.register(name)), directory=directory)
+        self._collector = Collector(
+            host=choice.collector.host,
+            port=choice.collector.port,
+            # Of use to nobody: every service has a key of its own. But without one it listens on no network.
+            key=None if is_loopback(choice.collector.host) else secrets.token_hex(16),
+            inbox=Inbox(memory),
+        )
+        self._fleet = Fleet(
+            spec,
+            dsn_for=lambda name: str(self._collector.register(name, choice.dsns.get(name))),
+            directory=directory,
+            platform=choice.platform,
+        )
         self._book = TraceBook(self._collector.inbox)
         self._isolated = IsolatedInstances(self._fleet, self._collector, self._book)
         self._visits = Visits(self._fleet)

@@ -150,7 +150,7 @@ class IsolatedInstances:
     def log(self, key: str | None, service: str) -> str:
         """Everything that the instance of a service wrote to standard output and error."""
         view = self._fleet if key is None else self._own[key].view
-        return view.instances[service].log_path.read_text(encoding="utf-8", errors="replace")
+        return view.instances[service].log()
 
     def inject(self, key: str, faults: Sequence[Fault]) -> str:
         """Have faults befall instances from now on.
@@ -229,6 +229,8 @@ class IsolatedInstances:
                     state=reports[name].state if name in reports else "exited",
                     url=instance.url,
                     exit_code=instance.exit_code,
+                    fate=instance.fate(),
+                    aliases=instance.addresses[1:],
                     ever_contacted=instance.dsn.project_id in senders,
                     release=instance.spec.release,
                     environment=own.view.spec.sentry_environment,

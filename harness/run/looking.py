@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from harness.collector.inbox import Arrival
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.flushing import FlushReport
-from harness.fleet.process import ServiceInstance
+from harness.fleet.instance import ServiceInstance
 from harness.run.faulting import flush_patience, injections_of, names_of
 from harness.run.settling import settle, spans_of
 from harness.run.trace_book import TraceBook
@@ -85,7 +84,7 @@ class Lookout:
             view: the instances that may have taken part.
         """
         inbox = self.collector.inbox
-        netlocs = {urlsplit(instance.url).netloc: name for name, instance in view.instances.items()}
+        netlocs = {address: name for name, instance in view.instances.items() for address in instance.addresses}
         instances = names_of(view)
         reports = settle(
             followed.trace_id,
@@ -147,6 +146,8 @@ class Lookout:
             foreign_dsn=_foreign_dsn(report, instance),
             url=instance.url,
             exit_code=instance.exit_code,
+            fate=instance.fate(),
+            aliases=instance.addresses[1:],
             ever_contacted=self.book.heard_of(instance.dsn.project_id),
             release=instance.spec.release,
             environment=self.fleet.spec.sentry_environment,

@@ -187,7 +187,7 @@ class Observing:
 
 def addresses_of(view: FleetView) -> dict[str, str]:
     """Service names by the host and port at which a page reaches them."""
-    return {urlsplit(instance.url).netloc: name for name, instance in view.instances.items()}
+    return {address: name for name, instance in view.instances.items() for address in instance.addresses}
 
 
 def endpoint_of(exchange: Exchange, addresses: Mapping[str, str], spec: FleetSpec) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 
 from harness.fleet.fleet import Fleet, FleetView
-from harness.fleet.process import StartFailure
+from harness.fleet.instance import StartFailure
 from harness.run.observing import Visit
 from harness.run.scenario import InvalidScenario
 

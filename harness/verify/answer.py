@@ -18,7 +18,8 @@ def status_problem(captured: Capture, status: int | None, exit_code: int | None,
     facts = evidence.services.get(service)
     log = f"\nLast lines of {service}'s log:\n{facts.log_tail}" if facts and facts.log_tail else ""
     if facts and facts.exit_code not in (None, exit_code):
-        log = f"\nThe process of {service} ended with exit code {facts.exit_code}.{log}"
+        how = f": {facts.fate}" if facts.fate else ""
+        log = f"\nThe process of {service} ended with exit code {facts.exit_code}{how}.{log}"
     if exit_code is not None and (facts is None or facts.exit_code != exit_code):
         ended = "is still running" if facts is None or facts.exit_code is None else f"ended with {facts.exit_code}"
         return f"{evidence.title}: the process of {service} {ended}, expected exit code {exit_code}{log}"

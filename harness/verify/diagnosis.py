@@ -98,7 +98,9 @@ def likely_causes(
     ]
     if not facts.ever_contacted and facts.state not in ("no-sdk", "not-initialised"):
         causes.append(f"{service} never contacted its DSN: is SENTRY_DSN used, or does a proxy divert it?")
-    if facts.exit_code is not None:
+    if facts.fate is not None:
+        causes.append(f"{service} could not send all it had: {facts.fate}.")
+    elif facts.exit_code is not None:
         causes.append(
             f"the process of {service} ended with exit code {facts.exit_code}, maybe before its SDK had sent."
         )
@@ -246,6 +248,7 @@ def _situation(
     facts = evidence.services.get(service)
     if facts is not None:
         ended = "" if facts.exit_code is None else f", exit code {facts.exit_code}"
+        ended += f"; {facts.fate}" if facts.fate else ""
         yield f"{service}: SDK {facts.sdk or 'unknown'}, flush {facts.state}{ended}"
         if facts.log_tail:
             yield f"Last lines of {service}'s log:"

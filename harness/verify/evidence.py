@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.collector.inbox import Arrival
 from harness.collector.injecting import Injection
@@ -71,7 +72,9 @@ class ServiceFacts:
         sdk: name and version of the SDK that answered.
         foreign_dsn: where the SDK says that it sends to, when that is not the DSN that the fleet gave it.
         url: where it is called, without a slash at the end.
+        aliases: further hosts and ports, in the form of a URL, that it is called at by others.
         exit_code: set when the process has ended.
+        fate: what befell it beyond that, in words: who ended it, how often it was started again.
         ever_contacted: whether the collector ever heard of it.
         release: release and Sentry environment that the fleet gave it.
         refusals: requests of this service that the collector refused, in words.
@@ -91,6 +94,13 @@ class ServiceFacts:
     refusals: tuple[str, ...] = ()
     log_tail: str = field(default="", repr=False)
     resources: tuple[ResourceSample, ...] = field(default=(), repr=False)
+    fate: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Every host and port that it is called at."""
+        return frozenset([*([urlsplit(self.url).netloc] if self.url else []), *self.aliases])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.fleet.process import StartFailure
+from harness.fleet.instance import StartFailure
 from tests.fleet.surroundings import SERVICES, Gate, MakeFleet
 
 PLAIN = 'command = ["{python}", "SERVICES/plain.py"'

@@ -16,6 +16,7 @@ import requests
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet
 from harness.fleet.flushing import FlushReport
+from harness.fleet.process import ProcessInstance
 from tests.fleet.surroundings import MakeFleet
 
 REPORTING = '[service.shop]\ncommand = ["{python}", "SERVICES/reporting.py"'
@@ -208,7 +209,9 @@ def test_an_agent_that_reaches_nobody_is_silent_unless_asked(
 ) -> None:
     words = {"python": '"{python}", "SERVICES/plain.py"', "node": '"node", "SERVICES/node.cjs", "none"'}[runtime]
     with make_fleet(f"[service.shop]\ncommand = [{words}]\n") as fleet:
-        launch = fleet.instances["shop"].launch
+        shop = fleet.instances["shop"]
+        assert isinstance(shop, ProcessInstance)
+        launch = shop.launch
     assert launch is not None
     environment = {**launch.environment, "SENTRY_HARNESS_AGENT": "127.0.0.1:9/token"}
     nothing = {"python": ["-c", ""], "node": ["-e", "setTimeout(() => {}, 100)"]}[runtime]

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from harness.collector.server import Collector
+from harness.fleet.instance import StartFailure
 from harness.fleet.ports import reserve_port
-from harness.fleet.process import StartFailure
 from tests.fleet.surroundings import MakeFleet
 
 Get = Callable[[str], Any]

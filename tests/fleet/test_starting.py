@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from harness.fleet.instance import StartFailure
 from harness.fleet.ports import reserve_port
-from harness.fleet.process import StartFailure
 from tests.fleet.surroundings import Gate, MakeFleet
 
 PLAIN = 'command = ["{python}", "SERVICES/plain.py"'

@@ -102,6 +102,7 @@ function servicesMeanwhile(held) {
       element('h3', null, serviceName(name), element('small', null, service.release ?? '')),
       element('p', {class: 'facts'}, badge(service.state, ['flushed', 'exited'].includes(service.state) ? '' : 'warning'),
         service.exit_code === null ? null : badge(`exit code ${service.exit_code}`), service.sdk && element('span', {class: 'quiet'}, service.sdk)),
+      service.fate && element('p', {class: 'message'}, service.fate),
       service.refusals.map((refusal) => element('p', {class: 'message'}, refusal)),
       resources(service.samples, colour(name)),
       service.log && disclosure('Last lines of its log', () => element('pre', {class: 'source', tabindex: '0'}, service.log), {kind: 'part'}));

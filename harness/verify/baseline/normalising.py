@@ -47,7 +47,7 @@ def normalise(capture: Capture, root: Path | None = None) -> Shape:
     evidence = capture.evidence
     trace = capture.trace
     rules = Placeholders(
-        {name: facts.url for name, facts in evidence.services.items() if facts.url},
+        {name: facts.addresses for name, facts in evidence.services.items()},
         {
             "trace": [capture.trace_id] if capture.trace_id else [],
             "span": [span.span_id for span in capture.spans if span.span_id],

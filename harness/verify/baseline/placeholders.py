@@ -7,9 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-_ADDRESS = re.compile(r"(?:\b127\.0\.0\.1|\blocalhost|\[::1\]):\d+\b")
+_LOOPBACK = re.compile(r"(?:\b127\.0\.0\.1|\blocalhost|\[::1\]):\d+\b")
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _IDENTIFIER = re.compile(
     rf"(?<![0-9A-Za-z])(?:(?P<prefix>[a-z]{{2,8}})[_-])?(?P<id>{_UUID}|[0-9a-f]{{32}}|[0-9a-f]{{16}}|(?<=[_-])[0-9a-f]{{8,40}})(?![0-9A-Za-z])"
@@ -30,15 +29,21 @@ class Placeholders:
     """Replaces volatile parts of text, the same value always by the same placeholder.
 
     Args:
-        services: base URLs of the services by name.
+        services: hosts and ports that each service is called at, by its name.
         known: ids by kind, such as the trace's own under ``trace``; any other id is known by its prefix or form.
         root: the checkout, whose absolute path differs from machine to machine.
     """
 
     def __init__(
-        self, services: Mapping[str, str], known: Mapping[str, Collection[str]], root: Path | None = None
+        self,
+        services: Mapping[str, Collection[str]],
+        known: Mapping[str, Collection[str]],
+        root: Path | None = None,
     ) -> None:
-        self._addresses = {urlsplit(url).netloc: name for name, url in services.items()}
+        self._addresses = {address: name for name, addresses in services.items() for address in addresses}
+        called = [address for address in self._addresses if not _LOOPBACK.fullmatch(address)]
+        named = [rf"(?<![\w.-]){re.escape(address)}(?!\w)" for address in called]
+        self._address = re.compile("|".join([_LOOPBACK.pattern, *named]))
         self._kinds = {found: kind for kind, ids in known.items() for found in ids}
         self._root = str(root) if root is not None else None
         self._numbers: dict[str, dict[str, int]] = {}
@@ -89,7 +94,7 @@ class Placeholders:
                 return placeholder(prefix, match.group())
             return placeholder(self._kinds.get(found) or ("uuid" if "-" in found else "id"), found)
 
-        text = _ADDRESS.sub(address, text)
+        text = self._address.sub(address, text)
         text = _IDENTIFIER.sub(identifier, text)
         for pattern, replacement in _MEASURES:
             text = pattern.sub(replacement, text)

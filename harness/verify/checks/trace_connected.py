@@ -122,7 +122,8 @@ def _unreached(evidence: Evidence, trace: Trace) -> Iterator[Finding]:
 
 def _calls_in_vain(evidence: Evidence, trace: Trace) -> Iterator[tuple[str, Span]]:
     """Calls of services that are traced, with the called service, which have no other end."""
-    services = {urlsplit(facts.url or "").netloc: facts for facts in evidence.services.values() if _traces(facts)}
+    traced = [facts for facts in evidence.services.values() if _traces(facts)]
+    services = {address: facts for facts in traced for address in facts.addresses}
     continued = {span.parent_span_id for span in trace.spans} | {event.parent_span_id for event in trace.events}
     explained = {span.service for span in trace.segments if _is_misplaced(span, evidence, trace)}
     explained |= {event.service for event in trace.events} - _tracing(trace)

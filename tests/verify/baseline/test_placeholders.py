@@ -15,7 +15,9 @@ SPAN = "b7ad6b7169203331"
 @pytest.fixture
 def rules() -> Placeholders:
     return Placeholders(
-        {"payment": "http://127.0.0.1:4001"}, {"trace": [TRACE], "span": [SPAN]}, Path("/home/someone/checkout")
+        {"payment": ["127.0.0.1:4001", "payment:8000", "payment-1:8000"]},
+        {"trace": [TRACE], "span": [SPAN]},
+        Path("/home/someone/checkout"),
     )
 
 
@@ -30,6 +32,9 @@ def rules() -> Placeholders:
         ("2f1f0f3e-7d0a-4c5b-9a42-0c3f0c0d9b11", "<uuid-1>"),
         ("evt_2f1f0f3e-7d0a-4c5b-9a42-0c3f0c0d9b11", "<evt-1>"),
         ("http://127.0.0.1:4001/process?x=1", "http://<payment>/process?x=1"),
+        ("http://payment-1:8000/process", "http://<payment>/process"),
+        ("http://payment:8000/ and not payment:80001", "http://<payment>/ and not payment:80001"),
+        ("http://repayment:8000/", "http://repayment:8000/"),
         ("connect to localhost:5123 refused", "connect to <address-1> refused"),
         ("/home/someone/checkout/shop/app.py", "<root>/shop/app.py"),
         ("/tmp/shop-7n57ifl_/db.sqlite3 is locked", "<temporary>/db.sqlite3 is locked"),

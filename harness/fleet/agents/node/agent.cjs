@@ -14,6 +14,9 @@ const { isMainThread } = require('node:worker_threads');
 // What an application captures right after its response is sent is captured within a few turns of the event loop.
 const TURNS = 5;
 const turn = setImmediate;
+// A harness that finds its services running comes at any time.
+const RETRY_MS = 500;
+const later = setTimeout;
 
 function debug(problem) {
   if (process.env.SENTRY_HARNESS_DEBUG) {
@@ -22,11 +25,14 @@ function debug(problem) {
 }
 
 function start(address) {
-  const [, host, port, token] = /^(.*):(\d+)\/(.*)$/.exec(address);
+  const [, host, port, token, retry] = /^\[?(.*?)\]?:(\d+)\/([^?]*)(\?retry)?$/.exec(address);
   const socket = net.connect({ host, port: Number(port) });
   socket.unref();
   socket.setNoDelay(true);
   socket.on('error', debug);
+  if (retry) {
+    socket.on('close', () => later(() => start(address), RETRY_MS).unref());
+  }
   const send = (message) => socket.write(`${JSON.stringify(message)}\n`);
   send({ op: 'hello', token, pid: process.pid, runtime: `node/${process.versions.node}` });
   let unread = '';

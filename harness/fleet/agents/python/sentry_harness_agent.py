@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CONNECT_TIMEOUT = 1.0
+# A harness that finds its services running comes at any time.
+_RETRY_PAUSE = 0.5
 # What an application captures right after its response is sent is captured within a few turns of its event loop.
 _TURNS = 5
 _TURNS_TIMEOUT = 0.5
@@ -30,6 +32,7 @@ _FORK_PATIENCE = 1.0
 # A service may replace these later (gevent does).
 _start_thread = _thread.start_new_thread
 _new_lock = _thread.allocate_lock
+_sleep = time.sleep
 
 
 def start() -> None:
@@ -37,9 +40,10 @@ def start() -> None:
     address = os.environ.get("SENTRY_HARNESS_AGENT")
     if not address:
         return
-    endpoint, _, token = address.partition("/")
+    endpoint, _, secret = address.partition("/")
     host, _, port = endpoint.rpartition(":")
-    agent = _Agent(host, int(port), token)
+    token, _, mode = secret.partition("?")
+    agent = _Agent(host.strip("[]"), int(port), token, retries=mode == "retry")
     agent.connect()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
@@ -48,16 +52,32 @@ def start() -> None:
 
 
 class _Agent:
-    def __init__(self, host: str, port: int, token: str) -> None:
+    def __init__(self, host: str, port: int, token: str, *, retries: bool) -> None:
         self._host = host
         self._port = port
         self._token = token
+        self._retries = retries
         self._socket: socket.socket | None = None
         self._busy = _new_lock()
         self._forking = False
 
     def connect(self) -> None:
         """Say hello before the service's own code runs, so that the harness knows of a process before its data."""
+        connection = self._greet()
+        if connection is not None or self._retries:
+            _start_thread(self._attend, (connection,))
+
+    def _attend(self, connection: socket.socket | None) -> None:
+        """Answer whoever is there; where a harness may come later, also the next one."""
+        while True:
+            if connection is not None:
+                self._serve(connection)
+            if not self._retries:
+                return
+            _sleep(_RETRY_PAUSE)
+            connection = self._greet()
+
+    def _greet(self) -> socket.socket | None:
         try:
             connection = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
             connection.settimeout(_CONNECT_TIMEOUT)
@@ -67,9 +87,10 @@ class _Agent:
             connection.sendall(json.dumps(hello).encode() + b"\n")
             connection.settimeout(None)
             self._socket = connection
-            _start_thread(self._serve, (connection,))
         except Exception as problem:  # noqa: BLE001 - never the service's business
             _debug(problem)
+            return None
+        return connection
 
     def before_fork(self) -> None:
         self._forking = self._busy.acquire(timeout=_FORK_PATIENCE)
