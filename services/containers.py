@@ -97,9 +97,7 @@ class Project:
 
     def show(self, *arguments: str) -> int:
         """Run a command of Compose whose output is to be seen; gives its exit code."""
-        return subprocess.run(
-            [*self._compose, *arguments], cwd=ROOT, env=self._environment, check=False
-        ).returncode
+        return subprocess.run([*self._compose, *arguments], cwd=ROOT, env=self._environment, check=False).returncode
 
     def ask(self, *arguments: str) -> str:
         """The output of a command of Compose.
@@ -130,8 +128,8 @@ class Project:
         try:
             if self.show("build") != 0:
                 raise Failed(
-                    "an image cannot be built; its output is above. If a base image cannot be pulled, choose others by "
-                    "PYTHON_IMAGE, NODE_IMAGE, POSTGRES_IMAGE and REDIS_IMAGE"
+                    "an image cannot be built; its output is above. If a base image cannot be pulled, choose "
+                    "others by PYTHON_IMAGE, NODE_IMAGE, POSTGRES_IMAGE and REDIS_IMAGE"
                 )
             if self.show("up", "--detach", "--wait", "--wait-timeout", str(START_SECONDS)) != 0:
                 self.show("ps", "--all")
