@@ -30,8 +30,8 @@ _DRIVERS = {
 def database_url() -> Iterator[URL]:
     """The database to use: DATABASE_URL, else a SQLite file in the directory ANALYTICS_DATA, else in a temporary one.
 
-    DATABASE_PASSWORD_FILE names a file with the password for DATABASE_URL, so that it is in no environment. A temporary
-    directory is removed at the end.
+    DATABASE_PASSWORD_FILE names a file with the password for DATABASE_URL, so that it is in no environment. A
+    temporary directory is removed at the end.
 
     Raises:
         BadSetting: DATABASE_URL is not of a kind that is supported, ANALYTICS_DATA cannot be made a directory, or
