@@ -28,6 +28,7 @@ from harness.fixtures.fleet import collector, fleet
 from harness.fixtures.reporting import JUDGED, keep_results, report_annotations, report_lines, save_report
 from harness.fixtures.scenario import scenario_of
 from harness.fixtures.selection import is_whole_run, note_deselected
+from harness.fleet.platform_names import DEFAULT_PLATFORM, PLATFORMS
 from harness.fleet.possible import NotPossible
 from harness.run.summary import RunSummary
 from harness.run.summary_text import summary_lines
@@ -61,9 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         FLEET_OPTION,
-        choices=("process", "attach"),
-        default="process",
-        help="where the services run: as processes that are started here, or elsewhere already (default: process)",
+        choices=PLATFORMS,
+        default=DEFAULT_PLATFORM,
+        help="where the services run: as processes or containers of this run, or already (default: process)",
     )
     group.addoption(
         ATTACH_OPTION,

@@ -10,12 +10,20 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from harness.fixtures.fleet import RunningFleet
 from scenarios.bad_credentials import Forger
 from scenarios.guarded import SERVICES, Guarded, guarded_fleet
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A temporary directory that services can read that run as somebody else, as those in containers do."""
+    tmp_path.chmod(0o755)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

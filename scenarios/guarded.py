@@ -82,6 +82,10 @@ def guarded_fleet(fleet: RunningFleet, variables: Mapping[str, Mapping[str, str]
         variables: the services, and what each has in its environment beside what it always has.
     """
     with Collector(open=True) as collector:
-        environment = {name: {"SENTRY_DSN": str(collector.register(name)), **own} for name, own in variables.items()}
+        # Each instance counts by itself, also where all of them have a Redis.
+        always = {"DEBUG_LIMITS_URL": ""}
+        environment = {
+            name: {**always, "SENTRY_DSN": str(collector.register(name)), **own} for name, own in variables.items()
+        }
         with fleet.isolated(*variables, environment=environment) as running:
             yield Guarded(running, collector)

@@ -42,8 +42,10 @@ def test_validation_error(capture: Capture) -> None:
 def test_database_error(capture: Capture) -> None:
     error = capture.error()
     assert error.type == "IntegrityError"
-    assert error.value == IsStr(regex=r"(?s).*UNIQUE constraint failed: events\.id.*")
-    assert error.exceptions[0].type == "IntegrityError"
+    assert error.value == IsStr(
+        regex=r"(?s).*(UNIQUE constraint failed: events\.id|unique constraint \"events_pkey\").*"
+    )
+    assert error.exceptions[0].type in ("IntegrityError", "UniqueViolation")
     assert (error.mechanism.type, error.handled, error.level) == ("starlette", False, "error")
     check_sender(capture, error, "analytics", "database-error")
     stored = ("event.received", "query", "query")

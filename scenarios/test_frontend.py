@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from dirty_equals import IsPartialDict, IsStr
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from harness import allow, loosen
 from harness.telemetry.events import ErrorEvent
@@ -39,6 +39,24 @@ MESSAGES = [
     ("console-error", r"The shown balance differs from the wallet's by 5 cents in rnd_\w+", "error"),
 ]
 SEEN_BEFORE = "the direct scenario of each endpoint has the baseline; here it is the way from the page that counts"
+
+
+@pytest.fixture
+def browser(browser: Browser, fleet: RunningFleet, pytestconfig: pytest.Config) -> Browser:
+    """The browser; away from this machine's loopback no server signs tokens for its page, so the test does."""
+    if pytestconfig.getoption("--fleet") == "process":
+        return browser
+
+    def say_so(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "signsTokens": True})
+
+    def sign(route: Route) -> None:
+        route.fulfill(json={"token": fleet.token(sub="debug-panel"), "expiresIn": 300})
+
+    browser.context.route("**/config.json", say_so)
+    browser.context.route("**/debug-token", sign)
+    return browser
 
 
 def check_page(capture: Capture, event: ErrorEvent, scenario: str) -> None:

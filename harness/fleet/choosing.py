@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from harness.fleet.attached import AttachedPlatform
 from harness.fleet.attachment import Endpoint, load_attachment, require_attachment
+from harness.fleet.configuration import ConfigurationError
+from harness.fleet.containers.configuration import require_compose
 from harness.fleet.platform import Platform
+from harness.fleet.platform_names import PlatformName
 from harness.fleet.ports import LOOPBACK
 from harness.fleet.processes import ProcessPlatform
 from harness.fleet.spec import FleetSpec, require_commands
 from harness.wire.dsn import Dsn
-
-PlatformName = Literal["process", "attach"]
-PLATFORMS: tuple[PlatformName, ...] = get_args(PlatformName)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,23 @@ def choose(name: PlatformName, spec: FleetSpec, *, attach: Path | None = None) -
 
     Raises:
         ConfigurationError: the configuration lacks what the platform needs.
+        StartFailure: there is no engine for containers.
     """
     if name == "attach":
         attachment = load_attachment(attach, spec.services) if attach else require_attachment(spec.attach, spec.path)
         dsns = {service: held.dsn for service, held in attachment.services.items() if held.dsn is not None}
         return Choice(name, AttachedPlatform(attachment), attachment.collector, dsns)
+    if name == "compose":
+        compose = require_compose(spec.compose, spec.path)
+        try:
+            from harness.fleet.containers.engine import find_engine
+            from harness.fleet.containers.platform import container_platform
+        except ImportError as missing:
+            raise ConfigurationError(
+                "--fleet=compose needs the Docker SDK for Python: "
+                "pip install 'sentry-verification-harness[containers]'"
+            ) from missing
+        platform, host = container_platform(spec, compose, find_engine())
+        return Choice(name, platform, Endpoint(host, 0), {})
     require_commands(spec)
     return Choice(name, ProcessPlatform(spec), Endpoint(LOOPBACK, 0), {})

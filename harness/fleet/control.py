@@ -38,7 +38,8 @@ class _Channel:
     """The agents of one service instance, and the flush rounds over them."""
 
     agents: set[_Agent] = field(default_factory=set)
-    greeted: threading.Event = field(default_factory=threading.Event)
+    had_agents: bool = False
+    arrived: threading.Event = field(default_factory=threading.Event)
     current: asyncio.Task[tuple[AgentAnswer, ...]] | None = None
     following: asyncio.Task[tuple[AgentAnswer, ...]] | None = None
 
@@ -97,19 +98,31 @@ class ControlServer:
 
     def has_had_agents(self, instance: str) -> bool:
         """Whether any process of the instance ever had an agent."""
-        return self._channels[instance].greeted.is_set()
+        return self._channels[instance].had_agents
 
     def wait_for_agents(self, instance: str, timeout: float) -> bool:
-        """Wait until some process of an instance has an agent.
+        """Wait until an agent of an instance has come, since the beginning or since they were forgotten.
 
         Args:
             instance: a name that was given to `enrol`.
             timeout: seconds to wait at most.
 
         Returns:
-            Whether there is, or was, one.
+            Whether one has.
         """
-        return self._channels[instance].greeted.wait(timeout)
+        return self._channels[instance].arrived.wait(timeout)
+
+    def forget(self, instance: str) -> None:
+        """Drop the agents of an instance that can be reached no more, and expect them anew.
+
+        Args:
+            instance: a name that was given to `enrol`.
+        """
+        channel = self._channels[instance]
+        channel.arrived.clear()
+        if self._loop is not None and self._thread.is_alive():
+            for agent in tuple(channel.agents):
+                self._loop.call_soon_threadsafe(agent.leave)
 
     def flush(self, instance: str, timeout: float) -> Future[tuple[AgentAnswer, ...]]:
         """Ask all agents of an instance to flush.
@@ -267,7 +280,8 @@ class _Agent(asyncio.Protocol):
                 return False
             self._channel, self._pid, self._runtime = channel, message["pid"], str(message.get("runtime"))
             channel.agents.add(self)
-            channel.greeted.set()
+            channel.had_agents = True
+            channel.arrived.set()
             return True
         number = message.get("id")
         answer = self._waiting.get(number) if isinstance(number, int) else None

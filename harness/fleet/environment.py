@@ -9,7 +9,9 @@ from pathlib import Path
 AGENT_VARIABLE = "SENTRY_HARNESS_AGENT"
 DEBUG_VARIABLE = "SENTRY_HARNESS_DEBUG"
 
-_AGENTS = Path(__file__).parent / "agents"
+AGENTS = Path(__file__).parent / "agents"
+"""What is preloaded into services, by a directory for each runtime."""
+
 _LOOPBACK_NAMES = "127.0.0.1,localhost,::1"
 
 
@@ -55,10 +57,8 @@ def service_environment(
         **own,
     }
     environment[AGENT_VARIABLE] = agent_address
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(_AGENTS / "python"), environment.get("PYTHONPATH")])
-    )
-    preload = f'--require "{_quoted(_AGENTS / "node" / "agent.cjs")}"'
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(AGENTS / "python"), environment.get("PYTHONPATH")]))
+    preload = f'--require "{_quoted(AGENTS / "node" / "agent.cjs")}"'
     environment["NODE_OPTIONS"] = " ".join(filter(None, [environment.get("NODE_OPTIONS"), preload]))
     return environment
 

@@ -77,7 +77,13 @@ class ServiceInstance(ABC):
     @property
     def port(self) -> int:
         """The port of its URL."""
-        return urlsplit(self.url).port or 80
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def listens_at(self) -> tuple[str, int]:
+        """Host and port that accept connections as soon as it does itself."""
+        return str(urlsplit(self.url).hostname), self.port
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -42,19 +42,25 @@ def expand(template: str, values: Mapping[str, str]) -> str:
     return _TOKEN.sub(replace, template)
 
 
-def placeholder_values(service: str, ports: Mapping[str, int], fixed: Mapping[str, str], host: str) -> dict[str, str]:
+def placeholder_values(
+    service: str,
+    addresses: Mapping[str, str],
+    fixed: Mapping[str, str],
+    public: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Everything that the templates of one service may name.
 
     Args:
         service: the service whose own ``{port}`` and ``{url}`` are meant.
-        ports: the port of each service of the fleet, this one included.
+        addresses: host and port at which each service of the fleet is called by the others, this one included.
         fixed: names that do not depend on the service, such as ``python`` and ``root``.
-        host: where the services listen.
+        public: host and port at which this machine reaches each, where that is not the same.
     """
     values = dict(fixed)
-    for name, port in ports.items():
-        values[f"{name}.port"] = str(port)
-        values[f"{name}.url"] = f"http://{host}:{port}"
+    for name, address in addresses.items():
+        values[f"{name}.port"] = address.rpartition(":")[2]
+        values[f"{name}.url"] = f"http://{address}"
+        values[f"{name}.public_url"] = f"http://{(public or addresses)[name]}"
     return {**values, "port": values[f"{service}.port"], "url": values[f"{service}.url"]}
 
 

@@ -6,7 +6,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import requests
 
@@ -34,7 +33,11 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
     """
     deadline = time.monotonic() + timeout
     path = instance.spec.ready
-    awaited = f"GET {instance.url}{path}" if path is not None else f"a connection to {urlsplit(instance.url).netloc}"
+    awaited = (
+        f"GET {instance.url}{path}"
+        if path is not None
+        else f"a connection to {':'.join(map(str, instance.listens_at))}"
+    )
     with requests.Session() as session:
         # Neither a proxy nor a .netrc of the developer's has a say in loopback.
         session.trust_env = False
@@ -43,7 +46,7 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
             if path is not None:
                 problem = _probe_path(session, f"{instance.url}{path}", patience)
             else:
-                problem = _probe_port(instance.url, patience)
+                problem = _probe_port(instance.listens_at, patience)
             if problem is None and (intruder := instance.intruder()) is not None:
                 problem = f"the port is that of {intruder}"
             if instance.wait_exit(0 if problem is None else _PACE) is not None:
@@ -73,11 +76,9 @@ def _probe_path(session: requests.Session, url: str, timeout: float) -> str | No
     return None if 200 <= answer.status_code < 300 else f"answered {answer.status_code} {answer.reason}"
 
 
-def _probe_port(url: str, timeout: float) -> str | None:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+def _probe_port(address: tuple[str, int], timeout: float) -> str | None:
     try:
-        socket.create_connection((str(parts.hostname), port), timeout=timeout).close()
+        socket.create_connection(address, timeout=timeout).close()
     except OSError as problem:
         return str(problem)
     return None

@@ -21,6 +21,7 @@ from pathlib import Path
 from harness.fleet.access import Access, read_access
 from harness.fleet.attachment import Attachment, read_attachment
 from harness.fleet.configuration import ConfigurationError, Table, did_you_mean
+from harness.fleet.containers.configuration import ComposeSpec, read_compose
 from harness.fleet.placeholders import BadPlaceholder, expand, placeholder_values
 from harness.fleet.ports import LOOPBACK
 
@@ -80,6 +81,7 @@ class FleetSpec:
         path: the configuration file.
         access: what lets the harness's requests in.
         attach: where the services are if they run already.
+        compose: where they are defined for containers.
     """
 
     root: Path
@@ -91,10 +93,12 @@ class FleetSpec:
     path: Path
     access: Access = field(default_factory=Access)
     attach: Attachment | None = None
+    compose: ComposeSpec | None = None
 
     def placeholders(self, service: str, ports: Mapping[str, int]) -> dict[str, str]:
         """What the placeholders of a service stand for, given everybody's ports."""
-        return placeholder_values(service, ports, {"python": sys.executable, "root": str(self.root)}, LOOPBACK)
+        addresses = {name: f"{LOOPBACK}:{port}" for name, port in ports.items()}
+        return placeholder_values(service, addresses, {"python": sys.executable, "root": str(self.root)})
 
 
 def load_fleet_spec(path: Path) -> FleetSpec:
@@ -116,7 +120,7 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem}.") from problem
-    top = Table(str(path), document, ("attach", "baseline", "checks", "collector", "fleet", "service"))
+    top = Table(str(path), document, ("attach", "baseline", "checks", "collector", "compose", "fleet", "service"))
     fleet = Table(f"{path}, [fleet]", top.table("fleet"), _FLEET_KEYS)
     tables = top.table("service")
     if not isinstance(tables, dict) or not tables:
@@ -132,8 +136,9 @@ def load_fleet_spec(path: Path) -> FleetSpec:
         path=path,
         access=read_access(path, fleet),
         attach=read_attachment(path, top.table("attach"), services),
+        compose=read_compose(path, top.table("compose"), services),
     )
-    if spec.attach is None:
+    if spec.attach is None and spec.compose is None:
         require_commands(spec)
     if spec.entry is not None and spec.entry not in services:
         raise fleet.complain("entry", f"names no service: '{spec.entry}'.{did_you_mean(spec.entry, services)}")

@@ -13,7 +13,7 @@ from harness.report.record import BaselineState, DifferenceRecord, FindingRecord
 from harness.report.report import Report
 from harness.report.wording import finding_line
 from harness.verify.baseline.differences import Difference, compare, differences_text
-from harness.verify.baseline.files import baseline_of, changed_versions
+from harness.verify.baseline.files import baselines_of, changed_versions
 from harness.verify.baseline.normalising import shape_of, versions
 from harness.verify.baseline.paths import Loosening
 from harness.verify.baseline.settings import read_baseline_settings
@@ -104,7 +104,7 @@ class _Judge:
         what = ", ".join(self._there.capture(capture).evidence.title for capture in test.captures)
         message, accepted = "the reference run has this test, and this run does not", None
         if self._accepting_in is not None:
-            if baseline_of(test.id, self._accepting_in).exists():
+            if any(path.exists() for path in baselines_of(test.id, self._accepting_in)):
                 message += "; its baseline is still there: delete it too if this is meant"
             else:
                 accepted = REMOVED
@@ -143,8 +143,8 @@ class _Judge:
                 for service, held in versions(capture).items():
                     seen.setdefault(service, {}).update(held)
         differences = compare(
-            shape_of(there, self._there.root(before.captures[0])),
-            shape_of(here, self._here.root(test.captures[0])),
+            shape_of(there, Path(self._there.execution(before.captures[0]).root)),
+            shape_of(here, Path(self._here.execution(test.captures[0]).root)),
             [*self._loosened, *(Loosening(*held) for held in dict.fromkeys((*before.loosened, *test.loosened)))],
         )
         agrees = test.baseline is BaselineState.COMPARED and not any(held.is_regression for held in test.differences)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from pathlib import Path
 
 from harness.collector.inbox import Arrival
 from harness.report.captured import CaptureRecord, PageRecord, ResponseRecord, ServiceRecord
@@ -38,10 +37,10 @@ class EvidenceOfReport:
         """A capture, final as it is: nothing more can come."""
         return Capture(self.evidence(self._captures[capture_id]))
 
-    def root(self, capture_id: str) -> Path:
-        """Pytest's root directory where a capture was made."""
+    def execution(self, capture_id: str) -> ExecutionRecord:
+        """The execution in which a capture was made."""
         of = self._captures[capture_id].execution
-        return next(Path(execution.root) for execution in self._report.record.executions if execution.id == of)
+        return next(execution for execution in self._report.record.executions if execution.id == of)
 
     def evidence(self, capture: CaptureRecord) -> Evidence:
         """What was gathered for a capture."""

@@ -7,11 +7,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.report.evidence import EvidenceOfReport
-from harness.report.record import BaselineState, DifferenceRecord, FindingRecord, Outcome, RunRecord, TestRecord
+from harness.report.record import (
+    BaselineState,
+    DifferenceRecord,
+    ExecutionRecord,
+    FindingRecord,
+    Outcome,
+    RunRecord,
+    TestRecord,
+)
 from harness.report.recording import finding_record
 from harness.report.report import Report
 from harness.verify.baseline.differences import compare, differences_text
-from harness.verify.baseline.files import UnreadableBaseline, baseline_of, read_shape
+from harness.verify.baseline.files import UnreadableBaseline, baselines_of, effective_baseline, read_shape
 from harness.verify.baseline.normalising import shape_of
 from harness.verify.baseline.paths import Loosening
 from harness.verify.baseline.settings import BaselineSettings
@@ -71,7 +79,8 @@ def _judge_test(
     state: BaselineState = BaselineState.NONE
     differences: tuple[DifferenceRecord, ...] = ()
     if baseline.enabled:
-        state, differences, problem = _compare(test, captures, evidence.root(test.captures[0]), baseline, root)
+        execution = evidence.execution(test.captures[0])
+        state, differences, problem = _compare(test, captures, execution, baseline, root)
         problems += [problem] if problem else []
     return replace(
         test,
@@ -84,9 +93,13 @@ def _judge_test(
 
 
 def _compare(
-    test: TestRecord, captures: Sequence[Capture], recorded_at: Path, baseline: BaselineSettings, root: Path
+    test: TestRecord,
+    captures: Sequence[Capture],
+    execution: ExecutionRecord,
+    baseline: BaselineSettings,
+    root: Path,
 ) -> tuple[BaselineState, tuple[DifferenceRecord, ...], str | None]:
-    path = baseline_of(test.id, root)
+    path = effective_baseline(test.id, root, execution.platform)
     try:
         expected = read_shape(path)
     except UnreadableBaseline as problem:
@@ -94,7 +107,7 @@ def _compare(
     if expected is None:
         return BaselineState.MISSING, (), f"there is no baseline {path}"
     loosened = [*baseline.loosened, *(Loosening(*held) for held in test.loosened)]
-    differences = compare(expected, shape_of(captures, recorded_at), loosened)
+    differences = compare(expected, shape_of(captures, Path(execution.root)), loosened)
     failing = [found for found in differences if found.kind != "gained" or baseline.gained_fails]
     what = f"what was captured differs from the baseline {path}:"
     return (
@@ -114,7 +127,11 @@ def _records(verdicts: Sequence[tuple[Capture, Verdict]]) -> tuple[FindingRecord
 
 def _require_some_baseline(record: RunRecord, baseline: BaselineSettings, root: Path) -> None:
     captured = [test for test in record.tests if test.captures]
-    if captured and baseline.enabled and not any(baseline_of(test.id, root).exists() for test in captured):
+    if (
+        captured
+        and baseline.enabled
+        and not any(path.exists() for test in captured for path in baselines_of(test.id, root))
+    ):
         raise NoBaselines(
             f"none of the report's tests has a baseline below {root.absolute()}; name the checkout with --root, "
             "or leave baselines out with --no-baselines"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from harness.fleet.platform_names import DEFAULT_PLATFORM
 from harness.report.captured import CaptureRecord, EnvelopeRecord, FaultRecord, RefusalRecord, ResourceRecord
 
 SCHEMA = "sentry-verification-harness/run"
@@ -139,11 +140,13 @@ class ExecutionRecord:
         id: what tells it from all others.
         root: pytest's root directory, on the machine where it ran.
         traces: every trace that its triggers started, also those of attempts that were repeated.
+        platform: where the services ran: "process", "compose" or "attach".
     """
 
     id: str
     root: str
     traces: tuple[str, ...]
+    platform: str = DEFAULT_PLATFORM
 
 
 @dataclass(frozen=True, slots=True)

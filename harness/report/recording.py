@@ -61,7 +61,7 @@ def record_run(
         root: pytest's root directory.
         baseline: what the project configured of its baselines.
     """
-    execution = ExecutionRecord(uuid4().hex, str(root), tuple(sorted(harvest.seen.traces)))
+    execution = ExecutionRecord(uuid4().hex, str(root), tuple(sorted(harvest.seen.traces)), harvest.platform)
     samples = _all_samples(evidence for _, evidence in harvest.gathered)
     gathered = {evidence.trace_id or "": (scenario, evidence) for scenario, evidence in harvest.gathered}
     listed = _with_captures(tests, gathered)

@@ -68,6 +68,7 @@ class Execution:
     ) -> None:
         choice = choice or choose("process", spec)
         self._spec = spec
+        self._platform_name = choice.name
         self._directory = directory
         self._settings = settings or CheckSettings()
         self._authenticator = Authenticator(spec.access)
@@ -300,6 +301,7 @@ class Execution:
             gathered=tuple((self._scenarios[key], evidence) for key, evidence in finished.items()),
             seen=self._all_that_arrived(),
             withheld=frozenset([*self._secrets, SHOWN_AS]),
+            platform=self._platform_name,
         )
 
     def _bring_up(self) -> Future[None]:

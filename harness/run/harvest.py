@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.fleet.platform_names import DEFAULT_PLATFORM
 from harness.run.scenario import Scenario
 from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence
@@ -18,8 +19,10 @@ class Harvest:
         seen: everything that arrived, with what the project configured of the checks.
         withheld: names of secrets that open something: those in the services' environment, and what lets triggers
             in. Their values must not be written anywhere.
+        platform: where the services ran.
     """
 
     gathered: tuple[tuple[Scenario, Evidence], ...]
     seen: RunSubject
     withheld: frozenset[str] = frozenset()
+    platform: str = DEFAULT_PLATFORM

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.fleet.platform_names import DEFAULT_PLATFORM, PLATFORMS
+
 DIRECTORY = "baselines"
 VERSIONS = "versions.json"
 _UNSAFE = re.compile(r"[^\w.=,+@\[\]-]")
@@ -35,15 +37,49 @@ def baseline_path(module: Path, names: Iterable[str]) -> Path:
     return module.parent / DIRECTORY / module.stem / (_UNSAFE.sub("_", ".".join(names)) + ".json")
 
 
-def baseline_of(nodeid: str, root: Path) -> Path:
+def baseline_of(nodeid: str, root: Path, platform: str = DEFAULT_PLATFORM) -> Path:
     """Where the baseline of a test is.
 
     Args:
         nodeid: pytest's id of the test.
         root: pytest's root directory.
+        platform: one on which something else is captured than as processes; that has a file of its own.
     """
     module, *names = nodeid.split("::")
-    return baseline_path(root / module, names)
+    path = baseline_path(root / module, names)
+    return path if platform == DEFAULT_PLATFORM else path.with_name(f"{path.stem}@{platform}{path.suffix}")
+
+
+def baselines_of(nodeid: str, root: Path) -> list[Path]:
+    """Where the baselines of a test are, on whatever platform.
+
+    Args:
+        nodeid: pytest's id of the test.
+        root: pytest's root directory.
+    """
+    return [baseline_of(nodeid, root, platform) for platform in PLATFORMS]
+
+
+def effective_baseline(nodeid: str, root: Path, platform: str) -> Path:
+    """The baseline that a test is held against: the platform's own where there is one, else the common one.
+
+    Args:
+        nodeid: pytest's id of the test.
+        root: pytest's root directory.
+        platform: where the services run.
+    """
+    own = baseline_of(nodeid, root, platform)
+    return own if own.exists() else baseline_of(nodeid, root)
+
+
+def versions_of(directory: Path, platform: str) -> Path:
+    """Where the versions are with which a platform's captures were made.
+
+    Args:
+        directory: the directory of the baselines.
+        platform: where the services run.
+    """
+    return directory / (VERSIONS if platform == DEFAULT_PLATFORM else f"versions@{platform}.json")
 
 
 def read_shape(path: Path) -> dict[str, Any] | None:

@@ -67,7 +67,8 @@ def main() -> None:
             threading.Event().wait()
         if kind == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Plain).serve_forever()
+    host = os.environ.get("HOST", "127.0.0.1")
+    ThreadingHTTPServer((host, int(os.environ["PORT"])), Plain).serve_forever()
 
 
 if __name__ == "__main__":

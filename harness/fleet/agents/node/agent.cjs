@@ -31,6 +31,8 @@ function start(address) {
   socket.setNoDelay(true);
   socket.on('error', debug);
   if (retry) {
+    // So that the loss of a container's network is noticed.
+    socket.setKeepAlive(true, 2000);
     socket.on('close', () => later(() => start(address), RETRY_MS).unref());
   }
   const send = (message) => socket.write(`${JSON.stringify(message)}\n`);

@@ -72,6 +72,7 @@ class _Agent:
         while True:
             if connection is not None:
                 self._serve(connection)
+                connection.close()
             if not self._retries:
                 return
             _sleep(_RETRY_PAUSE)
@@ -86,6 +87,8 @@ class _Agent:
             hello = {"op": "hello", "token": self._token, "pid": os.getpid(), "runtime": runtime}
             connection.sendall(json.dumps(hello).encode() + b"\n")
             connection.settimeout(None)
+            if self._retries:
+                _notice_loss(connection)
             self._socket = connection
         except Exception as problem:  # noqa: BLE001 - never the service's business
             _debug(problem)
@@ -121,6 +124,14 @@ class _Agent:
                     connection.sendall(json.dumps(answer).encode() + b"\n")
         except Exception as problem:  # noqa: BLE001 - never the service's business
             _debug(problem)
+
+
+def _notice_loss(connection: socket.socket) -> None:
+    """Have a connection broken by the system once the other end is silent, as when a container loses its network."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 5)):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,288 @@
+"""A service as a container: what state it is in, what it says, and what is done to it on purpose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from docker.errors import APIError, NotFound
+
+from harness.fleet.containers.engine import Engine
+from harness.fleet.control import ControlServer
+from harness.fleet.flushing import FlushReport
+from harness.fleet.instance import Order, ServiceInstance, describe_exit, last_lines
+from harness.fleet.tree import descendants
+
+KILLED = 137
+"""The exit code of what SIGKILL has ended: 128 and the signal's number."""
+
+_ENDED = ("exited", "dead", "removing")
+_RECONNECT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What became of a container so far.
+
+    Args:
+        status: as the engine has it: "created", "running", "paused", "restarting", "exited", "dead".
+        pid: its first process as this machine sees it; 0 when there is none.
+        exit_code: of its last end; None before the first.
+        started_at: when it was last started, in seconds since the epoch.
+        deaths: how often it ended.
+        starved: how often the kernel ended one of its processes for want of memory.
+    """
+
+    status: str = "created"
+    pid: int = 0
+    exit_code: int | None = None
+    started_at: float = 0.0
+    deaths: int = 0
+    starved: int = 0
+
+
+class ContainerInstance(ServiceInstance):
+    """A service as a container.
+
+    Args:
+        order: what was wanted.
+        control: where its agents report.
+        engine: what runs it.
+        port: its port on this machine.
+        inside: host and port at which other containers reach it.
+    """
+
+    def __init__(self, order: Order, control: ControlServer, *, engine: Engine, port: int, inside: str) -> None:
+        super().__init__(order, control)
+        self.compose_name = inside.partition(":")[0]
+        self.published = port
+        self._inside = inside
+        self._engine = engine
+        self._id: str | None = None
+        self._life = Life()
+        self._changed = threading.Condition()
+        self._networks: dict[str, list[str]] = {}
+        self._is_over = False
+
+    @property
+    def url(self) -> str:
+        """Its base URL on this machine."""
+        return f"http://127.0.0.1:{self.published}"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where this machine reaches it, and where other containers do."""
+        return (*super().addresses, self._inside)
+
+    @property
+    def id(self) -> str | None:
+        """The container's id; None before its start."""
+        return self._id
+
+    @property
+    def life(self) -> Life:
+        """What became of it so far."""
+        return self._life
+
+    @property
+    def pid(self) -> int | None:
+        """Its first process, if its engine is on this machine."""
+        pid = self._life.pid
+        return pid if pid and self._id is not None and _is_of_container(pid, self._id) else None
+
+    @property
+    def started_at(self) -> float:
+        """When it was last started."""
+        return self._life.started_at
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code while it does not run."""
+        return self._life.exit_code if self._life.status in _ENDED else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended for good."""
+        return self._id is not None and not self._is_over and self._life.status not in (*_ENDED, "created")
+
+    def wait_exit(self, timeout: float) -> int | None:
+        """Wait until it ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.exit_code is not None, timeout)
+            return self.exit_code
+
+    def wait_until(self, holds: Callable[[Life], bool], timeout: float) -> bool:
+        """Wait until something holds of its life.
+
+        Args:
+            holds: tells whether it does.
+            timeout: seconds to wait at most.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: holds(self._life), timeout)
+
+    def bind(self, container_id: str) -> None:
+        """It has become a container."""
+        self._id = container_id
+        self._is_over = False
+        self.learn()
+
+    def learn(self, event: str = "", code: int | None = None) -> None:
+        """Take in what has happened to the container.
+
+        Args:
+            event: what the engine calls it.
+            code: with which exit code it ended, if it did.
+        """
+        if self._id is None:
+            return
+        try:
+            state = self._engine.api.inspect_container(self._id)["State"]
+        except NotFound:
+            state = {"Status": "removing", "Pid": 0}
+        with self._changed:
+            life = replace(
+                self._life,
+                status=state["Status"],
+                pid=state.get("Pid") or 0,
+                started_at=_seconds(state.get("StartedAt")) or self._life.started_at,
+            )
+            if event == "die":
+                life = replace(life, deaths=life.deaths + 1, exit_code=code)
+            elif life.status in _ENDED and life.exit_code is None:
+                # It ended before anybody listened.
+                starved = int(bool(state.get("OOMKilled")))
+                life = replace(life, exit_code=state.get("ExitCode"), deaths=1, starved=starved)
+            if event == "oom":
+                life = replace(life, starved=life.starved + 1)
+            elif event == "die" and state.get("OOMKilled") and not life.starved:
+                life = replace(life, starved=1)
+            self._life = life
+            self._changed.notify_all()
+
+    def fate(self) -> str | None:
+        """What befell the container, in words."""
+        life, told = self._life, []
+        if life.deaths:
+            told.append(self._last_end())
+        if life.deaths and life.status in ("running", "paused", "restarting"):
+            times = "once" if life.deaths == 1 else f"{life.deaths} times"
+            told.append(f"its restart policy has started it again {times}")
+        if life.status == "paused":
+            told.append("it is paused: its processes stand still")
+        if self._networks:
+            told.append("it is cut off from all networks")
+        return "; ".join(told) or None
+
+    def ending(self) -> str | None:
+        """How it ended, in words."""
+        return None if self.exit_code is None else self._last_end()
+
+    def _last_end(self) -> str:
+        code = self._life.exit_code
+        if self._life.starved and code == KILLED:
+            limit = self._engine.api.inspect_container(self._id)["HostConfig"]["Memory"] if not self._is_over else 0
+            allowed = f" of {limit // (1024 * 1024)} MiB" if limit else ""
+            return f"the kernel killed it because its memory limit{allowed} was reached (exit code {code}, OOM)"
+        if code is not None and code > 128:
+            return f"{describe_exit(128 - code)} (exit code {code})"
+        return describe_exit(code or 0)
+
+    def particulars(self) -> dict[str, str]:
+        """What runs it."""
+        return {"container": f"'{self.compose_name}', {(self._id or 'not created')[:12]}"}
+
+    def processes(self) -> list[psutil.Process]:
+        """Its processes, if its engine is on this machine."""
+        pid = self.pid
+        return descendants(pid) if pid is not None else []
+
+    def log(self) -> str:
+        """Everything that it wrote to standard output and error."""
+        return self._log("all") if self._has_log() else super().log()
+
+    def log_tail(self, lines: int = 30) -> str:
+        """The last lines that it wrote."""
+        return last_lines(self._log(lines), lines) if self._has_log() else super().log_tail(lines)
+
+    def keep_log(self) -> None:
+        """Write its log where those of processes are, before the container goes."""
+        self.log_path.write_text(self.log(), encoding="utf-8")
+        self._is_over = True
+
+    def begin_flush(self, timeout: float) -> Callable[[], FlushReport]:
+        """Ask it to flush; one that stands still or hears nothing is not waited for."""
+        if self._life.status == "paused" or self._networks:
+            return lambda: FlushReport(self.name, (), "timed-out", self.exit_code)
+        return super().begin_flush(timeout)
+
+    def pause(self) -> None:
+        """Let its processes stand still."""
+        self._engine.api.pause(self._id)
+        self.learn("pause")
+
+    def unpause(self) -> None:
+        """Let them go on."""
+        self._engine.api.unpause(self._id)
+        self.learn("unpause")
+
+    def kill(self, number: int) -> None:
+        """Send a signal to its first process; its restart policy holds, as it does when a process dies by itself.
+
+        Args:
+            number: the signal.
+        """
+        pid = self.pid
+        if pid is None:
+            self._engine.api.kill(self._id, number)
+        else:
+            psutil.Process(pid).send_signal(number)
+
+    def disconnect(self) -> None:
+        """Cut it off from all networks."""
+        connected = self._engine.api.inspect_container(self._id)["NetworkSettings"]["Networks"]
+        for network, held in connected.items():
+            own = [alias for alias in held["Aliases"] or [] if not (self._id or "").startswith(alias)]
+            self._networks[network] = own
+            self._engine.api.disconnect_container_from_network(self._id, network, force=True)
+        self._control.forget(self.name)
+
+    def reconnect(self) -> None:
+        """Put it back on the networks that it was cut off from, and wait until its agents have come back."""
+        had_agents = self._control.has_had_agents(self.name)
+        for network, aliases in self._networks.items():
+            self._engine.api.connect_container_to_network(self._id, network, aliases=aliases)
+        self._networks = {}
+        if had_agents:
+            self._control.wait_for_agents(self.name, _RECONNECT_TIMEOUT)
+
+    def _has_log(self) -> bool:
+        return self._id is not None and not self._is_over
+
+    def _log(self, tail: int | str) -> str:
+        try:
+            text: bytes = self._engine.api.logs(self._id, stdout=True, stderr=True, tail=tail)
+        except APIError:
+            return ""
+        return text.decode(errors="replace")
+
+
+def _is_of_container(pid: int, container_id: str) -> bool:
+    """Whether a process of this machine is one of a container, and not one that another machine calls the same."""
+    try:
+        return container_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+def _seconds(moment: Any) -> float:
+    """RFC 3339 with nanoseconds, as the engine writes it, in seconds since the epoch; 0 for its "never"."""
+    if not moment or str(moment).startswith("0001"):
+        return 0.0
+    whole, _, fraction = str(moment).removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00").timestamp()
