@@ -118,6 +118,13 @@ class Project:
             raise Failed(f"'docker compose {' '.join(arguments)}' failed: {done.stderr.strip()}")
         return done.stdout
 
+    def tries(self, *arguments: str) -> bool:
+        """Whether a command of Compose succeeds."""
+        done = subprocess.run(
+            [*self._compose, *arguments], cwd=ROOT, env=self._environment, capture_output=True, check=False
+        )
+        return done.returncode == 0
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Build and start everything, and take everything down again, whatever happens.
@@ -168,8 +175,22 @@ def see_an_error_arrive(project: Project) -> str:
     raise Failed(f"no error of analytics arrived at the collector within {ARRIVAL_SECONDS} s; logs are above")
 
 
+def see_them_confined(project: Project) -> None:
+    """Try in every container what must not be possible: to be root, to write to the image.
+
+    Raises:
+        Failed: one of them can.
+    """
+    for service in project.ask("config", "--services").split():
+        user = project.ask("exec", "-T", service, "id", "-u").strip()
+        if user == "0":
+            raise Failed(f"{service} runs as root")
+        if project.tries("exec", "-T", service, "sh", "-c", ": >/written"):
+            raise Failed(f"{service} can write to its image")
+
+
 def verify() -> int:
-    """Bring the containers up and see an error arrive; says so and is content where no engine answers."""
+    """Bring the containers up, see them confined and an error arrive; without an engine, say so and be content."""
     checked = check()
     if checked != 0:
         return checked
@@ -188,6 +209,7 @@ def verify() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with project.running():
+            see_them_confined(project)
             arrived = see_an_error_arrive(project)
     except Failed as problem:
         print(f"The containers do not work: {problem}.", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,41 +10,37 @@ import pytest
 import responses
 
 from services import containers
-from services.containers import Failed, Project, see_an_error_arrive
+from services.containers import Failed, Project, see_an_error_arrive, see_them_confined
 
 CRASH = "http://127.0.0.1:32768/api/v1/analytics/debug/crash"
 SEEN = "error       ValueError: report rpt_1 cannot be closed: it covers 20 of 24 hours  error unhandled  trace 7a"
 COMPOSE = """
-import os, sys
+import json, sys
 from pathlib import Path
 
-here = Path(__file__).parent
-words = sys.argv[1:]
+here, asked = Path(__file__).parent, " ".join(sys.argv[1:])
 with (here / "commands").open("a") as commands:
-    commands.write(" ".join(words) + chr(10))
-answer = here / words[0]
-if answer.exists():
-    print(answer.read_text())
-if (here / f"{words[0]}.fails").exists():
-    print("it does not work", file=sys.stderr)
-    sys.exit(1)
+    commands.write(asked + chr(10))
+for words, code, answer in json.loads((here / "answers").read_text()):
+    if words in asked:
+        print(answer)
+        sys.exit(code)
 """
 
 
 class Compose:
-    """A program in place of Compose that notes what it is asked for, answers as told, and fails where told."""
+    """A program in place of Compose that notes what it is asked for, and answers as told; the latest word counts."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._answers: list[tuple[str, int, str]] = []
         program = directory / "compose.py"
         program.write_text(COMPOSE)
         self.command = [sys.executable, str(program)]
 
-    def answers(self, command: str, text: str) -> None:
-        (self._directory / command).write_text(text)
-
-    def fails(self, command: str) -> None:
-        (self._directory / f"{command}.fails").touch()
+    def answers(self, words: str, text: str = "", code: int = 0) -> None:
+        self._answers.insert(0, (words, code, text))
+        (self._directory / "answers").write_text(json.dumps(self._answers))
 
     @property
     def commands(self) -> list[str]:
@@ -56,6 +53,9 @@ def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compose:
     monkeypatch.setattr(containers, "compose_program", lambda: program.command)
     monkeypatch.setattr(containers, "check", lambda: 0)
     program.answers("port", "127.0.0.1:32768")
+    program.answers("config --services", "gateway\npayment")
+    program.answers("id -u", "10001")
+    program.answers(">/written", code=1)
     program.answers("logs", f"12:00:00 project 3  envelope  900 bytes\n  {SEEN}")
     return program
 
@@ -97,9 +97,29 @@ def test_everything_is_built_started_asked_and_taken_down(
     with responses.RequestsMock() as gateway:
         gateway.get(CRASH, status=500)
         assert containers.verify() == 0
-    assert [command.split()[0] for command in compose.commands] == ["ls", "build", "up", "port", "logs", "down"]
+    asked = [command.split()[0] for command in compose.commands]
+    assert list(dict.fromkeys(asked)) == ["ls", "build", "up", "config", "exec", "port", "logs", "down"]
     assert "--wait" in compose.commands[2]
     assert f"The collector has seen: {SEEN}" in capfd.readouterr().out
+
+
+def test_containers_that_are_confined_pass(project: Project) -> None:
+    see_them_confined(project)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "reason"),
+    [
+        ("payment id -u", "0", "payment runs as root"),
+        ("payment sh -c : >/written", "", "payment can write to its image"),
+    ],
+)
+def test_one_that_is_not_confined_fails(
+    project: Project, compose: Compose, asked: str, answer: str, reason: str
+) -> None:
+    compose.answers(asked, answer)
+    with pytest.raises(Failed, match=reason):
+        see_them_confined(project)
 
 
 @pytest.mark.parametrize(
@@ -113,14 +133,14 @@ def test_everything_is_built_started_asked_and_taken_down(
 def test_whatever_fails_everything_is_taken_down(
     compose: Compose, capfd: pytest.CaptureFixture[str], broken: str, reason: str
 ) -> None:
-    compose.fails(broken)
+    compose.answers(broken, code=1)
     assert containers.verify() == 1
     assert compose.commands[-1].startswith("down --volumes --remove-orphans")
     assert f"The containers do not work: {reason}" in capfd.readouterr().err
 
 
 def test_without_an_engine_it_is_skipped_and_said_why(compose: Compose, capfd: pytest.CaptureFixture[str]) -> None:
-    compose.fails("ls")
+    compose.answers("ls", code=1)
     assert containers.verify() == 0
     assert compose.commands == ["ls --quiet"]
     assert "SKIPPED: the containers were not tried, because no engine answers" in capfd.readouterr().out
