@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from dirty_equals import IsPartialDict, IsStr
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from harness import allow, loosen
 from harness.telemetry.events import ErrorEvent
@@ -38,6 +39,19 @@ MESSAGES = [
     ("long-task", r".*blocked.*", "warning"),
     ("console-error", r"The shown balance differs from the wallet's by 5 cents in rnd_\w+", "error"),
 ]
+# Before the page and its SDK, for which it is the browser's own `fetch`.
+SIGNS_IN_PLACE_OF_THE_SERVER = """(token) => {
+  const json = (body) => new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json" } });
+  const ask = window.fetch;
+  window.fetch = async (target, options) => {
+    const path = new URL(target.url ?? target, location.href).pathname;
+    if (path === "/debug-token") return json({ token, expiresIn: 300 });
+    const answer = await ask(target, options);
+    return path === "/config.json" ? json({ ...(await answer.json()), signsTokens: true }) : answer;
+  };
+  // The SDK follows only a `fetch` that is the browser's.
+  window.fetch.toString = () => "function fetch() { [native code] }";
+}"""
 SEEN_BEFORE = "the direct scenario of each endpoint has the baseline; here it is the way from the page that counts"
 
 
@@ -47,15 +61,7 @@ def browser(browser: Browser, fleet: RunningFleet, pytestconfig: pytest.Config) 
     if pytestconfig.getoption("--fleet") == "process":
         return browser
 
-    def say_so(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "signsTokens": True})
-
-    def sign(route: Route) -> None:
-        route.fulfill(json={"token": fleet.token(sub="debug-panel"), "expiresIn": 300})
-
-    browser.context.route("**/config.json", say_so)
-    browser.context.route("**/debug-token", sign)
+    browser.context.add_init_script(f"({SIGNS_IN_PLACE_OF_THE_SERVER})({json.dumps(fleet.token(sub='debug-panel'))})")
     return browser
 
 

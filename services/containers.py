@@ -1,4 +1,4 @@
-"""Check what the fleet's containers are made from, and try them: `check` and `verify`, called by `dev.py`."""
+"""Check what the fleet's containers are made from, and try them: `check`, `verify`, `scenarios`; for `dev.py`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import requests
 
+from harness.fleet.containers.engine import NoEngine, find_engine
 from harness.fleet.spec import load_fleet_spec
 from harness.run.authenticating import Authenticator
 
@@ -220,6 +221,25 @@ def verify() -> int:
     return 0
 
 
+def run_scenarios(options: Sequence[str]) -> int:
+    """Verify the fleet in containers, as `pytest scenarios --fleet=compose`; content where no engine answers.
+
+    Args:
+        options: further ones for pytest.
+    """
+    try:
+        find_engine().close()
+    except NoEngine as missing:
+        print(f"SKIPPED: the scenarios were not run in containers. {missing}")
+        return 0
+    command = [sys.executable, "-m", "pytest", "scenarios", "--fleet=compose", *options]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    except KeyboardInterrupt:
+        # Pytest got the same Ctrl-C and has cleaned up and spoken for itself.
+        return 130
+
+
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -227,8 +247,14 @@ def _interrupt(*_: object) -> NoReturn:
 def main() -> int:
     """Run a command; gives its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["check", "verify"])
-    return check() if parser.parse_args().command == "check" else verify()
+    parser.add_argument("command", choices=["check", "verify", "scenarios"])
+    arguments, more = parser.parse_known_args()
+    match arguments.command:
+        case "scenarios":
+            return run_scenarios(more)
+        case "verify":
+            return verify()
+    return check()
 
 
 if __name__ == "__main__":

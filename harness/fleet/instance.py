@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ import psutil
 
 from harness.fleet.control import ControlServer
 from harness.fleet.flushing import FlushReport, summarise
+from harness.fleet.operating import Operation
+from harness.fleet.possible import NotPossible
 from harness.fleet.spec import ServiceSpec
 from harness.wire.dsn import Dsn
 
@@ -120,6 +122,46 @@ class ServiceInstance(ABC):
         Returns:
             Its exit code, or None when it still runs.
         """
+
+    def wait_restarted(self, times: int, timeout: float) -> bool:
+        """Wait until whoever runs it has started it again.
+
+        Args:
+            times: how often since its first start.
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether that was so.
+
+        Raises:
+            NotPossible: nobody would.
+        """
+        del times, timeout
+        raise NotPossible(f"{self.name} is no container with a restart policy; --fleet=compose has some")
+
+    def operate(self, operation: Operation) -> None:
+        """Do something to it that only befalls containers.
+
+        Raises:
+            NotPossible: it is none.
+        """
+        raise NotPossible(f"{self.name} is no container, so it cannot {operation}; --fleet=compose has some")
+
+    def run_inside(self, command: Sequence[str]) -> str:
+        """Run a command inside of its container.
+
+        Args:
+            command: program and arguments.
+
+        Returns:
+            What the command writes.
+
+        Raises:
+            NotPossible: it has no container.
+            RuntimeError: the command failed; the message has what it wrote.
+        """
+        del command
+        raise NotPossible(f"{self.name} has no container to run anything in; --fleet=compose has some")
 
     @abstractmethod
     def particulars(self) -> dict[str, str]:

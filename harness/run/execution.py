@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.collector.faults import Fault
@@ -20,6 +21,7 @@ from harness.fleet.choosing import Choice, choose
 from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.instance import StartFailure
+from harness.fleet.operating import Operation
 from harness.fleet.spec import FleetSpec
 from harness.run.authenticating import SHOWN_AS, Authenticator
 from harness.run.gathering import Gathering, entry_of
@@ -174,6 +176,7 @@ class Execution:
         services: Sequence[str],
         environment: Mapping[str, Mapping[str, str]],
         faults: Sequence[Fault] = (),
+        definition: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
     ) -> Isolated:
         """Start instances of services for a test alone; see `harness.fleet.fleet.Fleet.isolated`.
 
@@ -184,7 +187,7 @@ class Execution:
             StartFailure: one of the instances did not start.
         """
         self._wait_until_up()
-        return self._isolated.open(services, environment, faults)
+        return self._isolated.open(services, environment, faults, definition)
 
     def release(self, key: str) -> None:
         """End the instances that `isolate` started."""
@@ -197,6 +200,22 @@ class Execution:
     def log(self, key: str | None, service: str) -> str:
         """Everything that an isolated instance, or with None the shared one, wrote to standard output and error."""
         return self._isolated.log(key, service)
+
+    def operate(self, key: str, service: str, operation: Operation) -> None:
+        """Do something to the container of an isolated instance on purpose."""
+        self._isolated.operate(key, service, operation)
+
+    def run_inside(self, key: str, service: str, command: Sequence[str]) -> str:
+        """Run a command inside of the container of an isolated instance; gives what it writes."""
+        return self._isolated.run_inside(key, service, command)
+
+    def wait_exit(self, key: str, service: str, timeout: float) -> int | None:
+        """Wait, so many seconds at most, until an isolated instance ends; gives its exit code."""
+        return self._isolated.wait_exit(key, service, timeout)
+
+    def wait_restarted(self, key: str, service: str, times: int, timeout: float) -> bool:
+        """Wait, so many seconds at most, until an isolated container was started again so often, and is ready."""
+        return self._isolated.wait_restarted(key, service, times, timeout)
 
     def inject(self, key: str, faults: Sequence[Fault]) -> str:
         """Have faults befall isolated instances from now on; gives a key for them.

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from harness.collector.faults import Fault
 from harness.collector.injecting import Injection
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet, FleetView
+from harness.fleet.operating import Operation
+from harness.fleet.readiness import wait_until_ready
 from harness.run.faulting import FaultsFromStart, flush_patience, inject, injections_of, require_services, withdraw
 from harness.run.trace_book import TraceBook
 from harness.telemetry.routing import trace_ids
@@ -101,6 +104,7 @@ class IsolatedInstances:
         services: Sequence[str],
         environment: Mapping[str, Mapping[str, str]],
         faults: Sequence[Fault] = (),
+        definition: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
     ) -> Isolated:
         """Start instances of services.
 
@@ -108,6 +112,7 @@ class IsolatedInstances:
             services: names of the services.
             environment: further variables by service.
             faults: what befalls them from their start until their end.
+            definition: what of their definitions in the Compose file is to be otherwise, by service.
 
         Raises:
             LookupError: there is no such service.
@@ -118,7 +123,13 @@ class IsolatedInstances:
         with ExitStack() as starting:
             from_start = starting.enter_context(FaultsFromStart(self._collector, faults))
             view = starting.enter_context(
-                self._fleet.isolated(*services, environment=environment, with_entry=False, dsn_for=from_start.dsn_for)
+                self._fleet.isolated(
+                    *services,
+                    environment=environment,
+                    definition=definition,
+                    with_entry=False,
+                    dsn_for=from_start.dsn_for,
+                )
             )
             running = starting.pop_all()
         fresh = tuple(
@@ -151,6 +162,40 @@ class IsolatedInstances:
         """Everything that the instance of a service wrote to standard output and error."""
         view = self._fleet if key is None else self._own[key].view
         return view.instances[service].log()
+
+    def operate(self, key: str, service: str, operation: Operation) -> None:
+        """Do something to a container on purpose.
+
+        Raises:
+            NotPossible: it is none.
+        """
+        self._own[key].view.instances[service].operate(operation)
+
+    def run_inside(self, key: str, service: str, command: Sequence[str]) -> str:
+        """Run a command inside of a container; gives what it writes.
+
+        Raises:
+            NotPossible: it is none.
+            RuntimeError: the command failed.
+        """
+        return self._own[key].view.instances[service].run_inside(command)
+
+    def wait_exit(self, key: str, service: str, timeout: float) -> int | None:
+        """Wait, so many seconds at most, until an instance ends; gives its exit code."""
+        return self._own[key].view.instances[service].wait_exit(timeout)
+
+    def wait_restarted(self, key: str, service: str, times: int, timeout: float) -> bool:
+        """Wait, so many seconds at most, until an instance was started again so often, and is ready.
+
+        Raises:
+            NotPossible: it is no container.
+            StartFailure: it did not become ready.
+        """
+        instance = self._own[key].view.instances[service]
+        if not instance.wait_restarted(times, timeout):
+            return False
+        wait_until_ready(instance, timeout, lambda: False)
+        return True
 
     def inject(self, key: str, faults: Sequence[Fault]) -> str:
         """Have faults befall instances from now on.

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.managers import BaseManager
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from harness.collector.faults import Fault
 from harness.collector.injecting import Injection
+from harness.fleet.operating import Operation
 from harness.run.execution import Execution
 from harness.run.instances import Isolated, ServiceAddress
 from harness.run.observing import Moment, Observation, Visit
@@ -42,6 +44,7 @@ class Scenarios(Protocol):
         services: Sequence[str],
         environment: Mapping[str, Mapping[str, str]],
         faults: Sequence[Fault] = (),
+        definition: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
     ) -> Isolated:
         """Start instances of services for a test alone."""
 
@@ -53,6 +56,18 @@ class Scenarios(Protocol):
 
     def log(self, key: str | None, service: str) -> str:
         """What such an instance, or the shared one, has written."""
+
+    def operate(self, key: str, service: str, operation: Operation) -> None:
+        """Do something to such a container on purpose."""
+
+    def run_inside(self, key: str, service: str, command: Sequence[str]) -> str:
+        """Run a command inside of such a container."""
+
+    def wait_exit(self, key: str, service: str, timeout: float) -> int | None:
+        """Wait until such an instance ends."""
+
+    def wait_restarted(self, key: str, service: str, times: int, timeout: float) -> bool:
+        """Wait until such a container was started again."""
 
     def inject(self, key: str, faults: Sequence[Fault]) -> str:
         """Have faults befall such instances."""

@@ -171,3 +171,12 @@ def test_what_a_linter_finds_fails(
 
 def test_what_is_shipped_passes_the_linters() -> None:
     assert containers.check() == 0
+
+
+def test_without_an_engine_no_scenario_is_run_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert containers.run_scenarios([]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("SKIPPED: the scenarios were not run in containers. --fleet=compose needs Docker")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.fleet.containers.engine import Engine
 from harness.fleet.control import ControlServer
 from harness.fleet.flushing import FlushReport
 from harness.fleet.instance import Order, ServiceInstance, describe_exit, last_lines
+from harness.fleet.operating import Operation
 from harness.fleet.tree import descendants
 
 KILLED = 137
@@ -66,6 +68,7 @@ class ContainerInstance(ServiceInstance):
         self._id: str | None = None
         self._life = Life()
         self._changed = threading.Condition()
+        self._inner_addresses: list[str] = []
         self._networks: dict[str, list[str]] = {}
         self._is_over = False
 
@@ -76,8 +79,9 @@ class ContainerInstance(ServiceInstance):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where this machine reaches it, and where other containers do."""
-        return (*super().addresses, self._inside)
+        """Where this machine reaches it, and where other containers do: by its name, or what that stands for."""
+        port = self._inside.rpartition(":")[2]
+        return (*super().addresses, self._inside, *(f"{address}:{port}" for address in self._inner_addresses))
 
     @property
     def id(self) -> str | None:
@@ -130,6 +134,8 @@ class ContainerInstance(ServiceInstance):
         """It has become a container."""
         self._id = container_id
         self._is_over = False
+        networks = self._engine.api.inspect_container(container_id)["NetworkSettings"]["Networks"]
+        self._inner_addresses = [held["IPAddress"] for held in networks.values() if held["IPAddress"]]
         self.learn()
 
     def learn(self, event: str = "", code: int | None = None) -> None:
@@ -220,6 +226,36 @@ class ContainerInstance(ServiceInstance):
         if self._life.status == "paused" or self._networks:
             return lambda: FlushReport(self.name, (), "timed-out", self.exit_code)
         return super().begin_flush(timeout)
+
+    def wait_restarted(self, times: int, timeout: float) -> bool:
+        """Wait until its restart policy has started it again."""
+        return self.wait_until(lambda life: life.deaths >= times and life.status == "running", timeout)
+
+    def operate(self, operation: Operation) -> None:
+        """Do something to it on purpose."""
+        match operation:
+            case "pause":
+                self.pause()
+            case "unpause":
+                self.unpause()
+            case "kill":
+                self.kill(signal.SIGKILL)
+            case "disconnect":
+                self.disconnect()
+            case "reconnect":
+                self.reconnect()
+
+    def run_inside(self, command: Sequence[str]) -> str:
+        """Run a command inside of it."""
+        # Without the agents: what is run beside the service is none of its processes.
+        plain = {"PYTHONPATH": "", "NODE_OPTIONS": ""}
+        created = self._engine.api.exec_create(self._id, list(command), environment=plain)
+        written: bytes = self._engine.api.exec_start(created)
+        output = written.decode(errors="replace")
+        code = self._engine.api.exec_inspect(created)["ExitCode"]
+        if code != 0:
+            raise RuntimeError(f"{command[0]} inside of '{self.name}' ended with exit code {code}: {output}")
+        return output
 
     def pause(self) -> None:
         """Let its processes stand still."""
