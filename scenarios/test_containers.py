@@ -107,6 +107,7 @@ def test_what_fails_while_the_network_is_gone_is_lost_and_counted(own: RunningFl
         "timed-out",
         "it is cut off from all networks",
     )
+    assert [str(fault) for fault in cut_off.faults] == ["payment: cut off from all networks"]
     payment.reconnect()
     back = own.captured()
     assert errors_of(back, "payment") == []

@@ -24,6 +24,7 @@ Kind = Literal[
     "connection-refused",
     "wrong-certificate",
     "dns-failure",
+    "disconnected",
 ]
 
 OF_ADDRESS: frozenset[Kind] = frozenset({"connection-refused", "wrong-certificate", "dns-failure"})
@@ -218,6 +219,11 @@ def dns_failure(*, service: str | None = None) -> Fault:
     return Fault("dns-failure", service=service)
 
 
+def disconnected(*, service: str | None = None) -> Fault:
+    """All networks of a service are gone; done to its container, see `harness.fixtures.containers`, not by a DSN."""
+    return Fault("disconnected", service=service)
+
+
 _WORDS: dict[Kind, Callable[[Fault], str]] = {
     "answer": lambda fault: "answered " + ", ".join(_answer_words(fault)),
     "slow-first-byte": lambda fault: f"answered after {fault.delay:g} s",
@@ -229,6 +235,7 @@ _WORDS: dict[Kind, Callable[[Fault], str]] = {
     "connection-refused": lambda _: "connection refused",
     "wrong-certificate": lambda _: "self-signed certificate",
     "dns-failure": lambda _: "host does not exist",
+    "disconnected": lambda _: "cut off from all networks",
 }
 
 

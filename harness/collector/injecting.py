@@ -52,7 +52,7 @@ class Injection:
     def __str__(self) -> str:
         who = self.service or f"project {self.project_id}"
         if self.request is None:
-            return f"{who}: {self.fault}, by its DSN"
+            return f"{who}: {self.fault}{', by its DSN' if self.fault.is_of_address else ''}"
         what = ", ".join(f"{count} {kind}" for kind, count in Counter(self.items).items()) or "unread"
         return f"{who}: {self.fault}: {what}, {'kept' if self.kept else 'lost'}"
 

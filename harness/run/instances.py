@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from harness.collector.faults import Fault
+from harness.collector.faults import Fault, disconnected
 from harness.collector.injecting import Injection
 from harness.collector.server import Collector
 from harness.fleet.fleet import Fleet, FleetView
@@ -169,7 +170,12 @@ class IsolatedInstances:
         Raises:
             NotPossible: it is none.
         """
-        self._own[key].view.instances[service].operate(operation)
+        instance = self._own[key].view.instances[service]
+        instance.operate(operation)
+        if operation == "disconnect":
+            # What was done on purpose excuses what is lost by it, as any fault that was injected.
+            fault = disconnected(service=instance.name)
+            self._collector.faults.record(Injection(time.time(), fault, instance.name, instance.dsn.project_id))
 
     def run_inside(self, key: str, service: str, command: Sequence[str]) -> str:
         """Run a command inside of a container; gives what it writes.
