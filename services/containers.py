@@ -23,6 +23,7 @@ from harness.run.authenticating import Authenticator
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE_FILES = ("docker-compose.yml", "docker-compose.debug.yml")
+SCRIPTS = ("services/healthy", "services/database/start")
 PROGRAMS = Path(sys.executable).parent
 START_SECONDS = 300
 ARRIVAL_SECONDS = 30
@@ -54,10 +55,13 @@ def dockerfiles() -> list[Path]:
 
 
 def check() -> int:
-    """Hold Dockerfiles and Compose files against their linters; needs no engine."""
+    """Hold Dockerfiles, Compose files and scripts of images against their linters; needs no engine."""
     compose = compose_program()
     hadolint = shutil.which("hadolint", path=f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', '')}")
-    steps: list[Sequence[str | Path]] = [[PROGRAMS / "compose-lint", "check", COMPOSE_FILES[0]]]
+    steps: list[Sequence[str | Path]] = [
+        [PROGRAMS / "compose-lint", "check", COMPOSE_FILES[0]],
+        [PROGRAMS / "shellcheck", *SCRIPTS],
+    ]
     if hadolint:
         steps.append([hadolint, *dockerfiles()])
     else:
