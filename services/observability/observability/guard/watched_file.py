@@ -48,6 +48,8 @@ class WatchedFile(Generic[ContentT]):
         """Give the content; None while the file cannot be used, which is said once in the log."""
         signature = self._sign()
         if signature != self._signature or time.time_ns() < self._uncertain_until_ns:
+            if signature != self._signature:
+                self._problem = None
             self._signature = signature
             self._uncertain_until_ns = (signature[-1] if signature else 0) + TICK_NS
             try:

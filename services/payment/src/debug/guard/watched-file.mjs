@@ -43,6 +43,7 @@ export class WatchedFile {
   read() {
     const { signature, changedAt } = this.#sign();
     if (signature !== this.#signature || Date.now() < this.#uncertainUntil) {
+      if (signature !== this.#signature) this.#problem = undefined;
       this.#signature = signature;
       this.#uncertainUntil = changedAt + TICK_MS;
       try {
