@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.fleet.platform_names import DEFAULT_PLATFORM
 from harness.run.scenario import Scenario
-from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence
+from harness.verify.run_subject import RunSubject
 
 
 @dataclass(frozen=True, slots=True)

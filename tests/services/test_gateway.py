@@ -250,6 +250,40 @@ class TestProxy:
         assert body == {"error": "payment did not answer in time", "request_id": "abc"}
         assert len(headers["x-sentry-event-id"]) == 32
 
+    def test_a_kept_connection_that_ends_costs_no_answer(self, gateway: ServiceProcess, upstream: Listener) -> None:
+        with gateway.request("GET", "/api/v1/payment/1") as client, upstream.accept() as kept:
+            kept.read_head()
+            answer(kept, b"HTTP/1.1 200 OK\nContent-Length: 0")
+            client.read_to_end()
+            with gateway.request("GET", "/api/v1/payment/2") as other:
+                assert kept.read_head()[0] == "GET /base/2 HTTP/1.1"
+                kept.connection.close()
+                with upstream.accept() as service:
+                    assert service.read_head()[0] == "GET /base/2 HTTP/1.1"
+                    answer(service, b"HTTP/1.1 200 OK\nContent-Length: 0")
+                    assert other.read_head()[0] == "HTTP/1.1 200 OK"
+
+    @pytest.mark.parametrize(("method", "body"), [("POST", b""), ("PATCH", b""), ("PROPFIND", b""), ("PUT", b"{}")])
+    def test_what_must_not_be_sent_twice_has_a_connection_of_its_own(
+        self, gateway: ServiceProcess, upstream: Listener, method: str, body: bytes
+    ) -> None:
+        with gateway.request("GET", "/api/v1/payment/1") as client, upstream.accept() as kept:
+            kept.read_head()
+            answer(kept, b"HTTP/1.1 200 OK\nContent-Length: 0")
+            client.read_to_end()
+            with gateway.request(method, "/api/v1/payment/2", body=body) as other, upstream.accept() as service:
+                assert service.read_head()[0] == f"{method} /base/2 HTTP/1.1"
+                answer(service, b"HTTP/1.1 200 OK\nContent-Length: 0")
+                assert other.read_head()[0] == "HTTP/1.1 200 OK"
+                # Nobody else gets it.
+                assert service.read_to_end().endswith(body)
+
+    def test_a_new_connection_that_ends_is_502_at_once(self, gateway: ServiceProcess, upstream: Listener) -> None:
+        with gateway.request("GET", "/api/v1/payment/x") as client:
+            with upstream.accept() as service:
+                service.read_head()
+            assert client.read_message()[0] == "HTTP/1.1 502 Bad Gateway"
+
     def test_closed_port_is_502(self, start_service: StartService) -> None:
         gateway = start_service("gateway", PAYMENT_URL="http://127.0.0.1:9")
         with gateway.request("POST", "/api/v1/payment/x", body=b"{}") as client:

@@ -16,10 +16,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import SERVICE
+from gateway.clients import Clients, open_clients
 from gateway.debug import Handler, debug
 from gateway.errors import UpstreamError
 from gateway.headers import are_too_large
-from gateway.proxy import Clients, Target, forward, open_clients
+from gateway.proxy import Target, forward
 from gateway.request_identity import request_id_of
 from gateway.routing import UnknownService, leads_to_debug
 from gateway.settings import ANY_LOCALHOST, Settings
