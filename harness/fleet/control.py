@@ -26,6 +26,9 @@ from harness.fleet.ports import LOOPBACK
 RETRY = "?retry"
 """At the end of what agents are given: they are to try again until somebody listens."""
 
+GREETING_TIMEOUT = 10.0
+"""Seconds that a connection may take to say who it is."""
+
 _LONGEST_LINE = 64 * 1024
 # An agent that is alive answers even when its SDK ran into the timeout; the way there and back takes a moment.
 _ANSWER_MARGIN = 1.0
@@ -247,6 +250,8 @@ class _Agent(asyncio.Protocol):
         """Keep the transport; who it is becomes known with the first line."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+            # Where containers connect to it, others can too: whoever has nothing to say is not kept.
+            asyncio.get_running_loop().call_later(GREETING_TIMEOUT, self._require_greeting)
 
     def data_received(self, data: bytes) -> None:
         """Read the lines that are complete."""
@@ -271,6 +276,10 @@ class _Agent(asyncio.Protocol):
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(self._without_answer("gone", "the process ended before it answered"))
+
+    def _require_greeting(self) -> None:
+        if self._channel is None:
+            self.leave()
 
     def _take(self, message: dict[str, Any]) -> bool:
         """Act on a message; False when it is not one that an agent of ours would send."""

@@ -140,6 +140,45 @@ def test_a_stranger_is_sent_away(control: ControlServer, connect: Callable[..., 
     assert control.flush("shop", 5).result(5) == ()
 
 
+def test_who_does_not_say_who_he_is_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, connect: Callable[..., Agent]
+) -> None:
+    monkeypatch.setattr("harness.fleet.control.GREETING_TIMEOUT", 0.1)
+    control = ControlServer()
+    control.start()
+    address = control.enrol("shop")
+    known = connect(address)
+    endpoint = address.partition("/")[0].rpartition(":")
+    with (
+        socket.create_connection((endpoint[0], int(endpoint[2])), timeout=5) as silent,
+        suppress(ConnectionResetError),
+    ):
+        assert silent.recv(1) == b""
+    flush = control.flush("shop", 5)
+    known.answer(known.next_request())
+    assert flush.result(5)[0].state == "flushed"
+    control.stop()
+
+
+def test_agents_that_are_forgotten_have_to_come_again(control: ControlServer, connect: Callable[..., Agent]) -> None:
+    address = control.enrol("shop")
+    assert not control.wait_for_agents("shop", 0)
+    agent = connect(address)
+    assert control.wait_for_agents("shop", 5)
+    control.forget("shop")
+    with suppress(ConnectionResetError):
+        assert agent.socket.recv(1) == b""
+    assert not control.wait_for_agents("shop", 0)
+    assert control.has_had_agents("shop")
+    connect(address)
+    assert control.wait_for_agents("shop", 5)
+
+
+def test_a_server_that_may_come_later_says_so_to_its_agents() -> None:
+    control = ControlServer("10.0.0.1", 7, awaited=True)
+    assert control.enrol("shop", "a-token-that-was-agreed-on") == "10.0.0.1:7/a-token-that-was-agreed-on?retry"
+
+
 def test_bytes_that_are_no_json_end_the_connection(control: ControlServer, connect: Callable[..., Agent]) -> None:
     agent = connect(control.enrol("shop"))
     agent.socket.sendall(b"\xff\n")

@@ -220,6 +220,14 @@ def test_diagnosis_of_a_dead_process_shows_its_log() -> None:
     assert "Error: out of memory" in message
 
 
+def test_diagnosis_of_a_container_in_trouble_says_what_befell_it() -> None:
+    starved = "the kernel killed it because its memory limit of 96 MiB was reached (exit code 137, OOM)"
+    facts = {"payment": replace(HEALTHY, state="exited", exit_code=137, fate=starved)}
+    message = miss(Capture(evidence(services=facts)))
+    assert f"payment could not send all it had: {starved}." in message
+    assert f"flush exited, exit code 137; {starved}" in message
+
+
 def test_diagnosis_of_refused_requests() -> None:
     facts = {"payment": replace(HEALTHY, refusals=("400 malformed envelope at offset 4",))}
     assert "the collector refused what payment sent: 400 malformed" in miss(Capture(evidence(services=facts)))

@@ -130,6 +130,15 @@ def test_calls_that_need_no_other_end() -> None:
     assert codes(gateway(call(), call(10, "d" * 16)), payment(), crash(), services=without_sdk) == []
 
 
+def test_a_service_is_called_at_any_of_its_addresses() -> None:
+    analytics = ServiceFacts("analytics", state="flushed", url="http://127.0.0.1:99", aliases=("127.0.0.1:10",))
+    inside = {**FACTS, "analytics": analytics}
+    lost = call(10, "d" * 16)
+    assert codes(gateway(call(), lost), payment(), crash(), services=inside) == ["trace-connected.not-reached"]
+    elsewhere = {**FACTS, "analytics": ServiceFacts("analytics", state="flushed", url="http://127.0.0.1:99")}
+    assert codes(gateway(call(), lost), payment(), crash(), services=elsewhere) == []
+
+
 def test_a_service_that_reports_errors_without_tracing() -> None:
     assert codes(gateway(), crash(), sampling_context=SAMPLED) == ["trace-connected.no-spans"]
     assert codes(gateway(), payment(), crash(), sampling_context=SAMPLED) == []
