@@ -330,3 +330,39 @@ class TestCors:
         for origin, status in (("https://casino.example", "200 OK"), ("http://localhost:5173", "400 Bad Request")):
             with gateway.request("OPTIONS", "/health", {"Origin": origin, **PREFLIGHT}) as client:
                 assert client.read_head()[0] == f"HTTP/1.1 {status}"
+
+
+class TestPage:
+    @pytest.fixture
+    def gateway(self, start_service: StartService, upstream: Listener) -> ServiceProcess:
+        return start_service("gateway", FRONTEND_URL=upstream.url)
+
+    @pytest.mark.parametrize("path", ["/", "/config.json", "/favicon.svg", "/assets/frontend.js?v=1"])
+    def test_the_front_end_serves_it(self, gateway: ServiceProcess, upstream: Listener, path: str) -> None:
+        with gateway.request("GET", path) as client, upstream.accept() as frontend:
+            first, _ = frontend.read_head()
+            answer(
+                frontend, b"HTTP/1.1 200 OK\nContent-Security-Policy: default-src 'none'\nContent-Length: 4", b"page"
+            )
+            head, headers = client.read_head()
+            assert client.read_exactly(4) == b"page"
+        assert first == f"GET {path} HTTP/1.1"
+        assert head == "HTTP/1.1 200 OK"
+        assert dict(headers)["content-security-policy"] == "default-src 'none'"
+
+    @pytest.mark.parametrize("path", ["/nothing", "/debug", "/debug-token", "/broken-connection"])
+    def test_nothing_else_leads_there(self, gateway: ServiceProcess, path: str) -> None:
+        with gateway.request("GET", path) as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 404")
+
+    def test_nothing_is_sent_to_it(self, gateway: ServiceProcess) -> None:
+        with gateway.request("POST", "/", body=b"12345") as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 405")
+
+    def test_headers_that_it_would_not_read_are_refused(self, gateway: ServiceProcess) -> None:
+        with gateway.request("GET", "/", {f"x-{number}": "x" * 4096 for number in range(3)}) as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 431")
+
+    def test_without_a_front_end_there_is_no_page(self, start_service: StartService) -> None:
+        with start_service("gateway").request("GET", "/") as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 404")
