@@ -106,6 +106,9 @@ async def _send(
         return await _send_unless_abandoned(clients.single, request, outgoing, body)
     try:
         return await _send_unless_abandoned(clients.repeatable, request, outgoing, body)
+    except httpx.ConnectError:
+        # There was no connection that could have been a used one.
+        raise
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         if body.has_new_connection:
             raise
