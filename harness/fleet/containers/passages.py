@@ -10,6 +10,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
 _LOOPBACK_ADDRESS = re.compile(r"(?<![\w.])(?P<host>127\.0\.0\.1|localhost|\[::1\]):(?P<port>\d{1,5})(?!\d)")
 _CHUNK = 64 * 1024
@@ -76,6 +77,12 @@ class Passages:
         await self._stopping.wait()
         for server in self._servers:
             server.close()
+        carrying = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
+        # What was just closed is gone after one more turn.
+        await asyncio.sleep(0)
 
     async def _listen(self, host: str, port: int) -> int:
         async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,9 +94,14 @@ class Passages:
                 return
             try:
                 await asyncio.gather(_carry(reader, onward_writer), _carry(onward_reader, writer))
+                for each in (writer, onward_writer):
+                    each.close()
+                    with suppress(OSError):
+                        await each.wait_closed()
             finally:
-                onward_writer.close()
-                writer.close()
+                # What is closed already stays so.
+                writer.transport.abort()
+                onward_writer.transport.abort()
 
         server = await asyncio.start_server(lead, self._host, 0)
         self._servers.append(server)
