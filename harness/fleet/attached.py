@@ -7,12 +7,17 @@ import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
+
+from harness.collector.server import is_loopback
 from harness.fleet.attachment import AttachedService, Attachment
 from harness.fleet.control import ControlServer
 from harness.fleet.instance import Order, ServiceInstance, StartFailure
-from harness.fleet.ports import LOOPBACK
+from harness.fleet.ports import LOOPBACK, find_listener
 from harness.fleet.possible import NotPossible
 from harness.fleet.readiness import wait_until_ready
+from harness.fleet.sampling import Sampler
+from harness.fleet.tree import descendants
 from harness.telemetry.resources import ResourceSample
 
 _log = logging.getLogger(__name__)
@@ -36,6 +41,7 @@ class AttachedInstance(ServiceInstance):
     def __init__(self, order: Order, control: ControlServer, service: AttachedService) -> None:
         super().__init__(order, control, service.agent)
         self._service = service
+        self._pid: int | None = None
 
     @property
     def url(self) -> str:
@@ -44,8 +50,8 @@ class AttachedInstance(ServiceInstance):
 
     @property
     def pid(self) -> int | None:
-        """Not known."""
-        return None
+        """What listens at its port, if that is this machine's."""
+        return self._pid
 
     @property
     def started_at(self) -> float:
@@ -61,6 +67,16 @@ class AttachedInstance(ServiceInstance):
     def alive(self) -> bool:
         """It is said to run, so it is asked."""
         return True
+
+    def locate(self) -> None:
+        """See which process it is, if it runs on this machine."""
+        host, port = self.listens_at
+        listener = find_listener(port) if is_loopback(host) else None
+        self._pid = None if listener is None else listener.pid
+
+    def processes(self) -> list[psutil.Process]:
+        """That process, with what it has started."""
+        return [] if self._pid is None else descendants(self._pid)
 
     def wait_exit(self, timeout: float) -> int | None:
         """Nobody tells when it ends, so it is not waited for."""
@@ -89,13 +105,15 @@ class AttachedPlatform:
         self._listens = attachment.control is not None
         endpoint = attachment.control
         self._control = ControlServer(endpoint.host, endpoint.port) if endpoint else ControlServer(LOOPBACK)
+        self._sampler = Sampler()
 
     def start(self) -> None:
-        """Listen for agents.
+        """Listen for agents, and begin to sample what runs on this machine.
 
         Raises:
             StartFailure: the address cannot be listened on.
         """
+        self._sampler.start()
         if not self._listens:
             return
         try:
@@ -108,12 +126,13 @@ class AttachedPlatform:
 
     def stop(self) -> None:
         """Leave the services alone."""
+        self._sampler.stop()
         self._control.stop()
 
     def abandon(self, instances: Collection[ServiceInstance]) -> None:
         """Nothing is to be ended."""
 
-    def make(self, order: Order) -> ServiceInstance:
+    def make(self, order: Order) -> AttachedInstance:
         """The service that runs.
 
         Raises:
@@ -140,6 +159,9 @@ class AttachedPlatform:
         if problems:
             raise problems[0]
         for name in names:
+            if isinstance(instance := instances[name], AttachedInstance):
+                instance.locate()
+                self._sampler.watch(instance)
             token = self._attachment.services[name].agent
             if token is not None and not self._control.wait_for_agents(instances[name].name, AGENT_TIMEOUT):
                 _log.warning("no agent of '%s' has come to %s", name, self._attachment.control)
@@ -155,5 +177,5 @@ class AttachedPlatform:
             instance.flush(patience)
 
     def resources(self, instance: str) -> list[ResourceSample] | None:
-        """Nothing is seen of it from here."""
-        return [] if instance in self._attachment.services else None
+        """What the system saw of a service on this machine; nothing of one elsewhere."""
+        return self._sampler.samples(instance)

@@ -64,7 +64,8 @@ def test_one_harness_after_the_other_attaches_and_flushes(
                 assert (report.state, report.settled) == ("flushed", True)
                 assert [answer.dsn for answer in report.answered] == [str(attachment.services["shop"].dsn)]
                 assert logs(collector) == {"from the service": 1}
-                assert (shop.alive, shop.exit_code, fleet.resources("shop")) == (True, None, [])
+                assert (shop.alive, shop.exit_code, shop.pid) == (True, None, running.instances["shop"].pid)
+                assert fleet.resources("shop")[0].rss_bytes > 5_000_000
         assert running.instances["shop"].alive
 
 

@@ -5,47 +5,21 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 from docker.errors import APIError, NotFound
 
 from harness.fleet.containers.engine import Engine
+from harness.fleet.containers.life import Life, begun_anew, ending_of, fate_of, next_life
 from harness.fleet.control import ControlServer
 from harness.fleet.flushing import FlushReport
-from harness.fleet.instance import Order, ServiceInstance, describe_exit, last_lines
+from harness.fleet.instance import Order, ServiceInstance, last_lines
 from harness.fleet.operating import Operation
 from harness.fleet.tree import descendants
 
-KILLED = 137
-"""The exit code of what SIGKILL has ended: 128 and the signal's number."""
-
-_ENDED = ("exited", "dead", "removing")
 _RECONNECT_TIMEOUT = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What became of a container so far.
-
-    Args:
-        status: as the engine has it: "created", "running", "paused", "restarting", "exited", "dead".
-        pid: its first process as this machine sees it; 0 when there is none.
-        exit_code: of its last end; None before the first.
-        started_at: when it was last started, in seconds since the epoch.
-        deaths: how often it ended.
-        starved: how often the kernel ended one of its processes for want of memory.
-    """
-
-    status: str = "created"
-    pid: int = 0
-    exit_code: int | None = None
-    started_at: float = 0.0
-    deaths: int = 0
-    starved: int = 0
 
 
 class ContainerInstance(ServiceInstance):
@@ -107,12 +81,12 @@ class ContainerInstance(ServiceInstance):
     @property
     def exit_code(self) -> int | None:
         """Its exit code while it does not run."""
-        return self._life.exit_code if self._life.status in _ENDED else None
+        return self._life.exit_code if self._life.has_ended else None
 
     @property
     def alive(self) -> bool:
         """Whether it was started and has not ended for good."""
-        return self._id is not None and not self._is_over and self._life.status not in (*_ENDED, "created")
+        return self._id is not None and not (self._is_over or self._life.has_ended or self._life.status == "created")
 
     def wait_exit(self, timeout: float) -> int | None:
         """Wait until it ends."""
@@ -132,11 +106,17 @@ class ContainerInstance(ServiceInstance):
 
     def bind(self, container_id: str) -> None:
         """It has become a container."""
+        known = self._engine.api.inspect_container(container_id)
+        networks = known["NetworkSettings"]["Networks"].values()
+        self._inner_addresses = [held["IPAddress"] for held in networks if held["IPAddress"]]
         self._id = container_id
         self._is_over = False
-        networks = self._engine.api.inspect_container(container_id)["NetworkSettings"]["Networks"]
-        self._inner_addresses = [held["IPAddress"] for held in networks.values() if held["IPAddress"]]
+        self._live(lambda life: replace(life, memory_limit=known["HostConfig"]["Memory"]))
         self.learn()
+
+    def begin_anew(self) -> None:
+        """It is about to be started again by whoever had it started."""
+        self._live(begun_anew)
 
     def learn(self, event: str = "", code: int | None = None) -> None:
         """Take in what has happened to the container.
@@ -151,53 +131,15 @@ class ContainerInstance(ServiceInstance):
             state = self._engine.api.inspect_container(self._id)["State"]
         except NotFound:
             state = {"Status": "removing", "Pid": 0}
-        with self._changed:
-            life = replace(
-                self._life,
-                status=state["Status"],
-                pid=state.get("Pid") or 0,
-                started_at=_seconds(state.get("StartedAt")) or self._life.started_at,
-            )
-            if event == "die":
-                life = replace(life, deaths=life.deaths + 1, exit_code=code)
-            elif life.status in _ENDED and life.exit_code is None:
-                # It ended before anybody listened.
-                starved = int(bool(state.get("OOMKilled")))
-                life = replace(life, exit_code=state.get("ExitCode"), deaths=1, starved=starved)
-            if event == "oom":
-                life = replace(life, starved=life.starved + 1)
-            elif event == "die" and state.get("OOMKilled") and not life.starved:
-                life = replace(life, starved=1)
-            self._life = life
-            self._changed.notify_all()
+        self._live(lambda life: next_life(life, state, event, code))
 
     def fate(self) -> str | None:
         """What befell the container, in words."""
-        life, told = self._life, []
-        if life.deaths:
-            told.append(self._last_end())
-        if life.deaths and life.status in ("running", "paused", "restarting"):
-            times = "once" if life.deaths == 1 else f"{life.deaths} times"
-            told.append(f"its restart policy has started it again {times}")
-        if life.status == "paused":
-            told.append("it is paused: its processes stand still")
-        if self._networks:
-            told.append("it is cut off from all networks")
-        return "; ".join(told) or None
+        return fate_of(self._life)
 
     def ending(self) -> str | None:
         """How it ended, in words."""
-        return None if self.exit_code is None else self._last_end()
-
-    def _last_end(self) -> str:
-        code = self._life.exit_code
-        if self._life.starved and code == KILLED:
-            limit = self._engine.api.inspect_container(self._id)["HostConfig"]["Memory"] if not self._is_over else 0
-            allowed = f" of {limit // (1024 * 1024)} MiB" if limit else ""
-            return f"the kernel killed it because its memory limit{allowed} was reached (exit code {code}, OOM)"
-        if code is not None and code > 128:
-            return f"{describe_exit(128 - code)} (exit code {code})"
-        return describe_exit(code or 0)
+        return None if self.exit_code is None else ending_of(self._life)
 
     def particulars(self) -> dict[str, str]:
         """What runs it."""
@@ -223,7 +165,7 @@ class ContainerInstance(ServiceInstance):
 
     def begin_flush(self, timeout: float) -> Callable[[], FlushReport]:
         """Ask it to flush; one that stands still or hears nothing is not waited for."""
-        if self._life.status == "paused" or self._networks:
+        if self._life.status == "paused" or self._life.is_cut_off:
             return lambda: FlushReport(self.name, (), "timed-out", self.exit_code)
         return super().begin_flush(timeout)
 
@@ -286,6 +228,7 @@ class ContainerInstance(ServiceInstance):
             own = [alias for alias in held["Aliases"] or [] if not (self._id or "").startswith(alias)]
             self._networks[network] = own
             self._engine.api.disconnect_container_from_network(self._id, network, force=True)
+        self._live(lambda life: replace(life, is_cut_off=True))
         self._control.forget(self.name)
 
     def reconnect(self) -> None:
@@ -294,8 +237,15 @@ class ContainerInstance(ServiceInstance):
         for network, aliases in self._networks.items():
             self._engine.api.connect_container_to_network(self._id, network, aliases=aliases)
         self._networks = {}
+        self._live(lambda life: replace(life, is_cut_off=False))
         if had_agents:
             self._control.wait_for_agents(self.name, _RECONNECT_TIMEOUT)
+
+    def _live(self, change: Callable[[Life], Life]) -> None:
+        """Go on living, and tell those who wait for it."""
+        with self._changed:
+            self._life = change(self._life)
+            self._changed.notify_all()
 
     def _has_log(self) -> bool:
         return self._id is not None and not self._is_over
@@ -314,11 +264,3 @@ def _is_of_container(pid: int, container_id: str) -> bool:
         return container_id in Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
         return False
-
-
-def _seconds(moment: Any) -> float:
-    """RFC 3339 with nanoseconds, as the engine writes it, in seconds since the epoch; 0 for its "never"."""
-    if not moment or str(moment).startswith("0001"):
-        return 0.0
-    whole, _, fraction = str(moment).removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00").timestamp()

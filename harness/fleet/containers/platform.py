@@ -162,6 +162,7 @@ class ContainerPlatform:
         """Start a container again that has ended, on the same port."""
         container = _container(instance)
         try:
+            container.begin_anew()
             self._engine.api.start(container.id)
             container.learn("start")
             wait_until_ready(container, self._spec.startup_timeout, cancelled.is_set)

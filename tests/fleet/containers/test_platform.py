@@ -101,6 +101,8 @@ def test_a_container_that_ends_says_so_and_is_started_again(make_containers: Mak
         assert (shop.ending(), shop.fate()) == ("it ended with exit code 3",) * 2
         fleet.revive("shop")
         assert (shop.url, shop.exit_code, get(fleet, "shop", "/ready")) == (url, None, 1)
+        # No policy has done that.
+        assert shop.fate() is None
 
 
 def test_a_memory_limit_is_told_as_such(make_containers: MakeContainers) -> None:
