@@ -27,6 +27,7 @@ class Passages:
         self._host = host
         self._ports: dict[tuple[str, int], int] = {}
         self._servers: list[asyncio.Server] = []
+        self._leading: set[asyncio.Task[None]] = set()
         self._opening = threading.Lock()
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
@@ -86,6 +87,10 @@ class Passages:
 
     async def _listen(self, host: str, port: int) -> int:
         async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # Nothing else holds what merely waits for bytes: it would be collected as garbage, with its connections.
+            if (task := asyncio.current_task()) is not None:
+                self._leading.add(task)
+                task.add_done_callback(self._leading.discard)
             try:
                 onward_reader, onward_writer = await asyncio.open_connection(host, port)
             except OSError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -76,3 +77,26 @@ def test_who_is_not_there_is_not_there_through_a_passage(passages: Passages) -> 
 @pytest.mark.parametrize("value", ["127.0.0.1", "localhost", "1127.0.0.1:80", "127.0.0.1:abc", "mylocalhost:80"])
 def test_what_is_no_loopback_address_with_a_port_stays(passages: Passages, value: str) -> None:
     assert passages.lead_through({"A": value}) == {"A": value}
+
+
+@pytest.mark.filterwarnings("error")
+def test_connections_that_nobody_ends_are_ended_with_the_passages() -> None:
+    passages = Passages(OTHER)
+    passages.start()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as open_ones:
+        address = address_in(passages.lead_through({"A": f"http://127.0.0.1:{listener.getsockname()[1]}"})["A"])
+        for number in range(20):
+            client = open_ones.enter_context(socket.create_connection(address, timeout=10))
+            server = open_ones.enter_context(listener.accept()[0])
+            server.settimeout(10)
+            client.sendall(b"x")
+            assert server.recv(1) == b"x"
+            if number % 2:
+                # Half of the way is over, and on the other half nothing happens for long: it is kept all the same.
+                client.shutdown(socket.SHUT_WR)
+                assert server.recv(1) == b""
+                gc.collect()
+                server.sendall(b"y")
+                assert client.recv(1) == b"y"
+        passages.stop()
+        gc.collect()
