@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
@@ -15,7 +14,7 @@ from harness.fleet.control import ControlServer
 from harness.fleet.instance import Order, ServiceInstance, StartFailure
 from harness.fleet.ports import LOOPBACK, find_listener
 from harness.fleet.possible import NotPossible
-from harness.fleet.readiness import wait_until_ready
+from harness.fleet.readiness import wait_until_all_ready
 from harness.fleet.sampling import Sampler
 from harness.fleet.tree import descendants
 from harness.telemetry.resources import ResourceSample
@@ -107,12 +106,13 @@ class AttachedPlatform:
         self._control = ControlServer(endpoint.host, endpoint.port) if endpoint else ControlServer(LOOPBACK)
         self._sampler = Sampler()
 
-    def start(self) -> None:
+    def start(self, cancelled: threading.Event) -> None:
         """Listen for agents, and begin to sample what runs on this machine.
 
         Raises:
             StartFailure: the address cannot be listened on.
         """
+        del cancelled  # it is done at once
         self._sampler.start()
         if not self._listens:
             return
@@ -148,16 +148,7 @@ class AttachedPlatform:
         self, instances: Mapping[str, ServiceInstance], names: Collection[str], cancelled: threading.Event
     ) -> None:
         """Make sure that all answer, and let their agents come."""
-        with ThreadPoolExecutor(max(1, len(names)), thread_name_prefix="attach") as pool:
-            asked = [
-                pool.submit(wait_until_ready, instances[name], READY_TIMEOUT, cancelled.is_set) for name in names
-            ]
-        problems = [problem for each in asked if (problem := each.exception()) is not None]
-        failures = [str(problem) for problem in problems if isinstance(problem, StartFailure)]
-        if failures:
-            raise StartFailure("\n\n".join(failures))
-        if problems:
-            raise problems[0]
+        wait_until_all_ready([instances[name] for name in names], READY_TIMEOUT, cancelled.is_set)
         for name in names:
             if isinstance(instance := instances[name], AttachedInstance):
                 instance.locate()

@@ -25,6 +25,7 @@ from harness.telemetry.resources import ResourceSample
 from harness.wire.dsn import Dsn
 
 FLUSH_TIMEOUT = 10.0
+_GIVEN_UP = "The start was given up because the fleet was stopped."
 
 
 class FleetView:
@@ -158,10 +159,13 @@ class Fleet(FleetView):
             atexit.register(self._end_at_exit)
             try:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                self._platform.start()
+                self._platform.start(self._cancelled)
                 for name in self.spec.services:
                     self._instances[name] = self._platform.make(self._order(name, name, self._dsn_for))
                 self._launch(self._instances, list(self.spec.services))
+            except StartCancelled:
+                self._shut_down(patience=0)
+                raise StartFailure(_GIVEN_UP) from None
             except BaseException:
                 self._shut_down(patience=0)
                 raise
@@ -238,7 +242,7 @@ class Fleet(FleetView):
         try:
             self._platform.bring_up(instances, names, self._cancelled)
         except StartCancelled:
-            raise StartFailure("The start was given up because the fleet was stopped.") from None
+            raise StartFailure(_GIVEN_UP) from None
 
     def _end(self, instances: Collection[ServiceInstance], patience: float) -> None:
         pool = ThreadPoolExecutor(max(1, len(instances)), thread_name_prefix="fleet-stop")

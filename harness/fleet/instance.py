@@ -63,6 +63,7 @@ class ServiceInstance(ABC):
     """
 
     def __init__(self, order: Order, control: ControlServer, agent_token: str | None = None) -> None:
+        self.order = order
         self.name = order.name
         self.spec = order.service
         self.dsn = order.dsn

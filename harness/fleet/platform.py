@@ -13,11 +13,15 @@ from harness.telemetry.resources import ResourceSample
 class Platform(Protocol):
     """Where services run. All methods but `start` and `stop` may be called from any thread."""
 
-    def start(self) -> None:
+    def start(self, cancelled: threading.Event) -> None:
         """Make ready for instances.
+
+        Args:
+            cancelled: gives it up when set.
 
         Raises:
             StartFailure: the platform is not there, or cannot be used; the message says what to do.
+            StartCancelled: it was cancelled.
         """
 
     def stop(self) -> None:

@@ -37,8 +37,9 @@ class ProcessPlatform:
         self._sampler = Sampler()
         self._guardian = Guardian()
 
-    def start(self) -> None:
+    def start(self, cancelled: threading.Event) -> None:
         """Start what works for all instances: their agents' server, the sampler, the guardian."""
+        del cancelled  # it is done at once
         self._guardian.start()
         if self._listens:
             self._control.start()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
@@ -60,6 +62,38 @@ def wait_until_ready(instance: ServiceInstance, timeout: float, cancelled: Calla
             if time.monotonic() >= deadline:
                 what = f"it was not ready within {timeout:g} s: {awaited}: {problem}"
                 raise StartFailure(instance.describe_failure(what))
+
+
+def wait_until_all_ready(
+    instances: Collection[ServiceInstance], timeout: float, cancelled: Callable[[], bool]
+) -> None:
+    """Wait until services are ready; as soon as one never will be, the others are given up.
+
+    Args:
+        instances: the services, started.
+        timeout: seconds from now.
+        cancelled: tells whether to give up.
+
+    Raises:
+        StartFailure: one or several are not ready; the message is about all of them.
+        StartCancelled: it was cancelled.
+    """
+    given_up = threading.Event()
+
+    def wait(instance: ServiceInstance) -> None:
+        try:
+            wait_until_ready(instance, timeout, lambda: given_up.is_set() or cancelled())
+        except StartFailure:
+            given_up.set()
+            raise
+
+    with ThreadPoolExecutor(max(1, len(instances)), thread_name_prefix="fleet-start") as pool:
+        awaited = [pool.submit(wait, instance) for instance in instances]
+    problems = [problem for each in awaited if (problem := each.exception()) is not None]
+    if failures := [str(problem) for problem in problems if isinstance(problem, StartFailure)]:
+        raise StartFailure("\n\n".join(failures))
+    if problems:
+        raise problems[0]
 
 
 def _probe_path(session: requests.Session, url: str, timeout: float) -> str | None:

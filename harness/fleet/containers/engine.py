@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import psutil
+import requests
 from docker.errors import DockerException, NotFound
 
 from harness.fleet.instance import StartFailure
 from harness.fleet.readiness import StartCancelled
 
 BRIDGE = "bridge"
+ENGINE_PROBLEMS = (DockerException, requests.RequestException)
+"""What its API may raise: the engine refuses, or does not answer."""
+
 _API_TIMEOUT = 60
+_KNOCK_TIMEOUT = 5.0
 _PACE = 0.1
 _LAST_WORDS = 10.0
 
@@ -122,14 +129,28 @@ def find_engine() -> Engine:
         )
     endpoint = _said("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}").stdout.strip()
     try:
+        _knock(endpoint)
         client = docker.DockerClient(base_url=endpoint, version="auto", timeout=_API_TIMEOUT)
-        client.ping()
-    except (DockerException, OSError) as problem:
+    except (*ENGINE_PROBLEMS, OSError) as problem:
         raise NoEngine(
             f"--fleet=compose needs a container engine, but none answers at {endpoint or 'any address'}: {problem}. "
             "Start it, or point DOCKER_HOST to it."
         ) from problem
     return Engine(endpoint, client)
+
+
+def _knock(endpoint: str) -> None:
+    """See that somebody listens, before the client asks and leaves a socket open if nobody does.
+
+    Raises:
+        OSError: nobody does.
+    """
+    where = urlsplit(endpoint)
+    if where.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(where.path)
+    elif where.scheme in ("tcp", "http", "https") and where.hostname and where.port:
+        socket.create_connection((where.hostname, where.port), timeout=_KNOCK_TIMEOUT).close()
 
 
 class Compose:

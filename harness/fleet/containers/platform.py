@@ -9,11 +9,10 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 
 from harness.fleet.containers.configuration import ComposeSpec
 from harness.fleet.containers.document import (
@@ -30,7 +29,7 @@ from harness.fleet.containers.document import (
     netloc_inside,
     require_services,
 )
-from harness.fleet.containers.engine import Compose, ComposeFailure, Engine
+from harness.fleet.containers.engine import ENGINE_PROBLEMS, Compose, ComposeFailure, Engine
 from harness.fleet.containers.environment import container_environment
 from harness.fleet.containers.instance import ContainerInstance
 from harness.fleet.containers.passages import Passages
@@ -41,7 +40,7 @@ from harness.fleet.environment import AGENTS
 from harness.fleet.instance import Order, ServiceInstance, StartFailure
 from harness.fleet.placeholders import expand, placeholder_values
 from harness.fleet.ports import reserve_port
-from harness.fleet.readiness import wait_until_ready
+from harness.fleet.readiness import wait_until_all_ready, wait_until_ready
 from harness.fleet.sampling import Sampler
 from harness.fleet.spec import FleetSpec
 from harness.telemetry.resources import ResourceSample
@@ -51,6 +50,8 @@ _log = logging.getLogger(__name__)
 _PORT_ATTEMPTS = 3
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 _ENDED = ("exited", "dead")
+# Not there any more, or being removed already.
+_GONE = (404, 409)
 
 
 class ContainerPlatform:
@@ -69,7 +70,7 @@ class ContainerPlatform:
         self._engine = engine
         self._host = host
         self._project = f"sentry-harness-{secrets.token_hex(4)}"
-        self._mark = own_mark()
+        self._mark = own_mark(self._project)
         self._labels = {LABEL: self._mark}
         self._control = ControlServer(host, awaited=True)
         self._sampler = Sampler()
@@ -77,26 +78,25 @@ class ContainerPlatform:
         self._passages = Passages(host)
         self._directory: Path | None = None
         self._resolved: Definition = {}
-        self._numbers: dict[str, int] = {}
-        self._orders: dict[str, Order] = {}
 
-    def start(self) -> None:
+    def start(self, cancelled: threading.Event) -> None:
         """Clean up after runs that were killed, read the Compose file, build what it builds.
 
         Raises:
             ConfigurationError: the file lacks a service.
             StartFailure: the file cannot be read, or an image not be built.
+            StartCancelled: it was cancelled.
         """
         for mark in remove_remains(self._engine):
             _log.warning("removed what the run %s had left on the engine", mark)
         files = Compose(self._compose.files, directory=self._spec.root, profiles=self._compose.profiles)
         try:
-            self._resolved = json.loads(files.run("config", "--format", "json"))
+            self._resolved = json.loads(files.run("config", "--format", "json", cancelled=cancelled))
             names = [self._compose.services[name].name for name in self._spec.services]
             require_services(self._resolved, names, ", ".join(map(str, self._compose.files)))
             needed = needed_services(self._resolved, names, self._compose.without)
             if built := [name for name in needed if "build" in self._resolved["services"][name]]:
-                files.run("build", "--quiet", *built)
+                files.run("build", "--quiet", *built, cancelled=cancelled)
         except ComposeFailure as problem:
             raise StartFailure(f"The containers cannot be prepared: {problem}") from problem
         self._control.start()
@@ -126,11 +126,9 @@ class ContainerPlatform:
         definition = self._resolved["services"][service.name]
         name = service.name
         if order.isolated:
-            number = self._numbers[name] = self._numbers.get(name, 0) + 1
-            name = f"{name}-own-{number}"
+            name = f"{name}-own-{order.name.rpartition('#')[2]}"
         target = listening_port(service.name, definition, service.port)
         inside = netloc_inside(name, target)
-        self._orders[order.name] = order
         return ContainerInstance(order, self._control, engine=self._engine, port=reserve_port(), inside=inside)
 
     def bring_up(
@@ -156,7 +154,7 @@ class ContainerPlatform:
                 raise StartFailure(self._explain(problem, document["services"])) from problem
             break
         self._bind(fresh)
-        self._wait_until_ready(fresh, cancelled)
+        wait_until_all_ready(fresh, self._spec.startup_timeout, cancelled.is_set)
 
     def revive(self, instance: ServiceInstance, cancelled: threading.Event) -> None:
         """Start a container again that has ended, on the same port."""
@@ -166,7 +164,7 @@ class ContainerPlatform:
             self._engine.api.start(container.id)
             container.learn("start")
             wait_until_ready(container, self._spec.startup_timeout, cancelled.is_set)
-        except DockerException as problem:
+        except ENGINE_PROBLEMS as problem:
             raise StartFailure(f"Service '{instance.name}' cannot be started again: {problem}") from problem
 
     def end(self, instance: ServiceInstance, patience: float) -> None:
@@ -174,19 +172,19 @@ class ContainerPlatform:
         container = _container(instance)
         if container.id is None:
             return
-        if container.life.status == "paused":
-            container.unpause()
-        if patience > 0 and container.alive:
-            container.flush(patience)
         try:
+            if container.life.status == "paused":
+                container.unpause()
+            if patience > 0 and container.alive:
+                container.flush(patience)
             if patience > 0:
                 self._engine.api.stop(container.id, timeout=max(1, round(patience)))
             container.learn()
             with suppress(OSError):
                 container.keep_log()
             self._engine.api.remove_container(container.id, v=True, force=True)
-        except APIError as problem:
-            if problem.status_code not in (404, 409):
+        except ENGINE_PROBLEMS as problem:
+            if not (isinstance(problem, APIError) and problem.status_code in _GONE):
                 _log.warning("container %s of '%s' could not be removed: %s", container.id, instance.name, problem)
 
     def resources(self, instance: str) -> list[ResourceSample] | None:
@@ -200,7 +198,7 @@ class ContainerPlatform:
 
     def _document(self, known: Mapping[str, ContainerInstance], names: Collection[str]) -> Definition:
         wanted = [self._wanted(name, known) for name in names]
-        if any(self._orders[known[name].name].isolated for name in names):
+        if any(known[name].order.isolated for name in names):
             return isolated_document(self._resolved, wanted, self._project, self._labels)
         own = [each.name for each in wanted]
         others = [name for name in needed_services(self._resolved, own, self._compose.without) if name not in own]
@@ -208,7 +206,7 @@ class ContainerPlatform:
 
     def _wanted(self, name: str, known: Mapping[str, ContainerInstance]) -> Wanted:
         instance = known[name]
-        order, service = self._orders[instance.name], self._compose.services[name]
+        order, service = instance.order, self._compose.services[name]
         definition = self._resolved["services"][service.name]
         inside = {other: held.addresses[1] for other, held in known.items()}
         public = {other: held.addresses[0] for other, held in known.items()}
@@ -255,27 +253,6 @@ class ContainerPlatform:
         found = self._engine.api.containers(all=True, filters={"label": labels})
         return str(found[0]["Id"]) if found else None
 
-    def _wait_until_ready(self, instances: Collection[ContainerInstance], cancelled: threading.Event) -> None:
-        given_up = threading.Event()
-
-        def wait(instance: ContainerInstance) -> None:
-            try:
-                wait_until_ready(
-                    instance, self._spec.startup_timeout, lambda: given_up.is_set() or cancelled.is_set()
-                )
-            except StartFailure:
-                given_up.set()
-                raise
-
-        with ThreadPoolExecutor(max(1, len(instances)), thread_name_prefix="fleet-start") as pool:
-            awaited = [pool.submit(wait, instance) for instance in instances]
-        problems = [problem for each in awaited if (problem := each.exception()) is not None]
-        failures = [str(problem) for problem in problems if isinstance(problem, StartFailure)]
-        if failures:
-            raise StartFailure("\n\n".join(failures))
-        if problems:
-            raise problems[0]
-
     def _explain(self, problem: ComposeFailure, services: Iterable[str]) -> str:
         """What Compose said, and what those containers said that are not as they should be."""
         told = [str(problem)]
@@ -293,8 +270,10 @@ class ContainerPlatform:
         return "The containers did not come up: " + "\n".join(told)
 
     def _remove(self) -> None:
-        with suppress(DockerException):
+        try:
             self._engine.remove(f"{LABEL}={self._mark}")
+        except ENGINE_PROBLEMS as problem:
+            _log.warning("not everything of %s could be removed, the next run does it: %s", self._project, problem)
 
 
 def container_platform(spec: FleetSpec, compose: ComposeSpec, engine: Engine) -> tuple[ContainerPlatform, str]:
@@ -304,6 +283,8 @@ def container_platform(spec: FleetSpec, compose: ComposeSpec, engine: Engine) ->
         NoEngine: that address cannot be told.
     """
     host = compose.host or engine.address()
+    # Nobody may ever start it; when it is used, it connects anew.
+    engine.close()
     return ContainerPlatform(spec, compose, engine, host), host
 
 

@@ -12,9 +12,13 @@ from harness.fleet.containers.engine import Engine
 LABEL = "io.github.sentry-verification-harness.run"
 
 
-def own_mark() -> str:
-    """What this process labels everything with: by it everybody knows whether it still runs."""
-    return _mark(os.getpid(), psutil.Process().create_time())
+def own_mark(project: str = "") -> str:
+    """What this process labels everything with: by it everybody knows whether it still runs.
+
+    Args:
+        project: the project that something is of; one process may have several.
+    """
+    return f"{_mark(os.getpid(), psutil.Process().create_time())}/{project}"
 
 
 def remove_remains(engine: Engine) -> list[str]:
@@ -38,11 +42,12 @@ def _mark(pid: int, created: float) -> str:
 
 def _is_dead(mark: str) -> bool:
     """Whether a run has ended; one of another machine is none of our business."""
-    host, _, process = mark.partition("/")
-    pid = process.partition("/")[0]
+    process = mark.rpartition("/")[0]
+    host, _, rest = process.partition("/")
+    pid = rest.partition("/")[0]
     if host != socket.gethostname() or not pid.isdecimal():
         return False
     try:
-        return _mark(int(pid), psutil.Process(int(pid)).create_time()) != mark
+        return _mark(int(pid), psutil.Process(int(pid)).create_time()) != process
     except psutil.NoSuchProcess:
         return True

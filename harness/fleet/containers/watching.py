@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from docker.errors import DockerException
-
-from harness.fleet.containers.engine import Engine
+from harness.fleet.containers.engine import ENGINE_PROBLEMS, Engine
 from harness.fleet.containers.instance import ContainerInstance
 
 _TELLING = frozenset({"start", "restart", "die", "oom", "pause", "unpause", "destroy"})
@@ -41,7 +39,7 @@ class Watch:
     def stop(self) -> None:
         """Listen no more."""
         if self._events is not None:
-            with suppress(DockerException, OSError):
+            with suppress(*ENGINE_PROBLEMS, OSError):
                 self._events.close()
 
     def watch(self, instance: ContainerInstance) -> None:
@@ -54,7 +52,7 @@ class Watch:
     def _follow(self) -> None:
         events: Iterable[Mapping[str, Any]] = self._events
         # The engine has gone, or somebody has closed the stream.
-        with suppress(DockerException, OSError, ValueError):
+        with suppress(*ENGINE_PROBLEMS, OSError, ValueError):
             for event in events:
                 self._tell(event)
 
@@ -64,5 +62,5 @@ class Watch:
         if instance is None or action not in _TELLING:
             return
         code = (actor.get("Attributes") or {}).get("exitCode")
-        with suppress(DockerException, OSError):
+        with suppress(*ENGINE_PROBLEMS, OSError):
             instance.learn(str(action), None if code is None else int(code))
