@@ -218,8 +218,9 @@ class Fleet(FleetView):
         if with_entry and self.spec.entry is not None and self.spec.entry not in names and routed:
             names.append(self.spec.entry)
         variables = environment or {}
-        if astray := [name for name in (*variables, *(definition or {})) if name not in names]:
-            raise LookupError(f"Something is given for '{astray[0]}', which is not among the isolated services.")
+        for what, given in (("Variables are", variables), ("A definition is", definition or {})):
+            if astray := [name for name in given if name not in names]:
+                raise LookupError(f"{what} given for '{astray[0]}', which is not among the isolated services.")
         fresh = {}
         for name in names:
             order = self._order(name, f"{name}#{next(self._numbers[name])}", dsn_for or self._dsn_for)
