@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ ROUNDS = 6
 SLOW = 1.0
 EXIT_PATIENCE = 15.0
 _ANSWER_PATIENCE = 0.5
+_LOOK_EVERY = 0.02
 _LIMIT = 2
 _LIMITED_ERRORS = f"{_LIMIT}:error:project"
 
@@ -177,10 +179,11 @@ def measure(fleet: RunningFleet, good_times: GoodTimes, outage: Outage) -> dict[
             own.flush()
         accounts = {name: account_of(sentry, name) for name in own}
         rounds = {name: caller.rounds for name, caller in asking.items()}
+        processes = processes_of(own)
         with failing(sentry, outage):
             for caller in asking.values():
                 caller.ask_all()
-            exits = end(processes_of(own), EXIT_PATIENCE)
+            exits = end(processes, EXIT_PATIENCE)
             facts = own.captured().evidence.services
     return {
         name: Measured(
@@ -216,21 +219,23 @@ def _has(sentry: Collector, request_id: str) -> bool | None:
 
 
 def processes_of(own: RunningFleet) -> dict[str, psutil.Process]:
-    """The processes of services, by name; here alone is said that they are processes of this machine."""
-    return {name: process_at(own[name].url) for name in own}
-
-
-def process_at(url: str) -> psutil.Process:
-    """The process that listens at an address of this machine.
+    """The processes of services, by name; here alone is said that they are processes of this machine.
 
     Raises:
-        LookupError: there is none that this user may look at.
+        LookupError: one of them is none that this user may look at.
     """
+    return {name: _process_at(own[name].url) for name in own}
+
+
+def _process_at(url: str) -> psutil.Process:
     port = urlsplit(url).port
     # What has started lately comes first.
     for pid in reversed(psutil.pids()):
         try:
             process = psutil.Process(pid)
+            # In a container somebody else may have the same port.
+            if process.environ().get("PORT") != str(port):
+                continue
             connections = process.net_connections("tcp")
         except psutil.Error:
             continue
@@ -250,14 +255,20 @@ def end(processes: Mapping[str, psutil.Process], patience: float) -> dict[str, f
         Seconds until the end of each; infinity for one that did not end.
     """
     began = time.monotonic()
-    ended = dict.fromkeys(processes, float("inf"))
-
-    def note(process: psutil.Process) -> None:
-        for name, held in processes.items():
-            if held == process:
-                ended[name] = time.monotonic() - began
-
     for process in processes.values():
         process.terminate()
-    psutil.wait_procs(list(processes.values()), patience, note)
+    ended = dict.fromkeys(processes, math.inf)
+    while math.inf in ended.values() and time.monotonic() < began + patience:
+        for name, process in processes.items():
+            if ended[name] == math.inf and _is_over(process):
+                ended[name] = time.monotonic() - began
+        time.sleep(_LOOK_EVERY)
     return ended
+
+
+def _is_over(process: psutil.Process) -> bool:
+    # Whoever started it, maybe this very process, wants to know its exit code: it must not be waited for here.
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

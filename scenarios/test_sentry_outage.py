@@ -68,9 +68,10 @@ def good_times(fleet: RunningFleet) -> Iterator[GoodTimes]:
 
 def _exit_in_good_times(fleet: RunningFleet, per_round: Mapping[str, Counter[str]]) -> dict[str, float]:
     with Collector() as sentry, reporting_to(sentry, fleet) as own:
+        processes = processes_of(own)
         for caller in callers(own).values():
             caller.ask_all()
-        exits = end(processes_of(own), EXIT_PATIENCE)
+        exits = end(processes, EXIT_PATIENCE)
         # Without a word of ours, all that the SDKs still held is sent at the end.
         assert {name: account_of(sentry, name).arrived for name in own} == per_round
     return exits
@@ -133,7 +134,7 @@ def test_an_outage_is_sentrys_alone(fleet: RunningFleet, good_times: GoodTimes, 
         assert held.exit_code == 0, f"{name} does not end as in good times"
         longest = SLOWER * good_times.exits[name] + SDK_TIMEOUT + EXIT_NOISE
         assert held.exit_seconds <= longest, f"{name} ends later than the SDK's time-out allows"
-    assert rows().get(outage.title) == row(outage, measured), f"{TABLE.name} says something else"
+    assert rows()[outage.title] == row(outage, measured), f"{TABLE.name} says something else"
 
 
 def check_account(outage: Outage, measured: Measured, per_round: Counter[str]) -> None:
@@ -153,8 +154,8 @@ def check_account(outage: Outage, measured: Measured, per_round: Counter[str]) -
 
 def rows() -> dict[str, str]:
     """The rows of the table in the documentation, by the outage that each is about."""
-    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return {line.split("|")[1].strip(): line for line in lines[2:]}
+    table = TABLE.read_text(encoding="utf-8").partition("| Sentry |")[2].partition("\n\n")[0]
+    return {line.split("|")[1].strip(): line for line in table.splitlines()[2:]}
 
 
 def test_a_flood_under_a_hanging_sentry_fills_no_memory_and_is_over_with_it(
