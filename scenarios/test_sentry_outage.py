@@ -49,6 +49,10 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def good_times(fleet: RunningFleet) -> Iterator[GoodTimes]:
+    """What outages are compared with.
+
+    Every test that needs services uses it, so where these are no processes of this machine it is the place to skip.
+    """
     with Collector() as sentry, reporting_to(sentry, fleet) as own:
         asking = callers(own)
         for caller in asking.values():
@@ -72,8 +76,9 @@ def _exit_in_good_times(fleet: RunningFleet, per_round: Mapping[str, Counter[str
         for caller in callers(own).values():
             caller.ask_all()
         exits = end(processes, EXIT_PATIENCE)
-        # Without a word of ours, all that the SDKs still held is sent at the end.
-        assert {name: account_of(sentry, name).arrived for name in own} == per_round
+        # All that the SDKs still held is sent at the end, without being asked for.
+        sent = {name: account_of(sentry, name).arrived for name in own}
+        assert sent == per_round, "a service loses at its end what its SDK holds"
     return exits
 
 
@@ -130,26 +135,26 @@ def test_an_outage_is_sentrys_alone(fleet: RunningFleet, good_times: GoodTimes, 
         assert held.caller.unexpected == {}, f"{name} answers other than in good times"
         seconds, healthy_seconds = held.latency
         assert seconds <= SLOWER * healthy_seconds + NOISE, f"{name} answers later than in good times"
-        check_account(outage, held, good_times.per_round[name])
+        check_account(name, outage, held, good_times.per_round[name])
         assert held.exit_code == 0, f"{name} does not end as in good times"
         longest = SLOWER * good_times.exits[name] + SDK_TIMEOUT + EXIT_NOISE
         assert held.exit_seconds <= longest, f"{name} ends later than the SDK's time-out allows"
     assert rows()[outage.title] == row(outage, measured), f"{TABLE.name} says something else"
 
 
-def check_account(outage: Outage, measured: Measured, per_round: Counter[str]) -> None:
+def check_account(name: str, outage: Outage, measured: Measured, per_round: Counter[str]) -> None:
     """What was produced has arrived, is reported as lost, or is known by the collector to be lost."""
     account = measured.account
-    assert account.arrived <= measured.produced
     if outage.is_of_address:
-        assert not account.arrived
+        assert account.arrived == Counter(), f"{name} sends somewhere else than to its DSN"
     elif measured.resumed or account.reported:
         # What was in requests that nobody could look into is known from the SDK alone.
         lost = account.lost if outage.fault is not None and not account.cut_off else account.failed
-        assert account.arrived + account.kept_back + lost == measured.produced
+        accounted = account.arrived + account.kept_back + lost
+        assert accounted == measured.produced, f"{name}: what became of the rest?"
     else:
         # Not even its reports are sent, but nothing else is either: all is missing but what was under way.
-        assert measured.missing >= times(per_round, measured.caller.rounds - 2)
+        assert measured.missing >= times(per_round, measured.caller.rounds - 2), f"{name} sends, but reports nothing"
 
 
 def rows() -> dict[str, str]:
@@ -175,7 +180,8 @@ def test_a_flood_under_a_hanging_sentry_fills_no_memory_and_is_over_with_it(
             grown = flood(asking, own, FLOOD)
         grown_healthy = flood(asking_healthy, healthy, FLOOD)
         # Although nothing answers what is under way by then.
-        assert ask_again(sentry, asking, hang.watched) == dict.fromkeys(own, True)
+        resumed = ask_again(sentry, asking, hang.watched)
+        assert resumed == dict.fromkeys(own, True), "silent after the outage"
         # Twice, because what an SDK gives up while it flushes is in its next report.
         own.flush()
         own.flush()
@@ -186,7 +192,8 @@ def test_a_flood_under_a_hanging_sentry_fills_no_memory_and_is_over_with_it(
             assert account.reported.get("queue_overflow"), f"{name}: its SDK holds more than {FLOOD} errors"
             assert grown[name] <= grown_healthy[name] + QUEUE_BYTES[name], f"{name} takes more and more memory"
             produced = account_of(sound, name).arrived + times(good_times.per_round[name], caller.rounds)
-            assert account.arrived + account.kept_back + account.lost == produced
+            accounted = account.arrived + account.kept_back + account.lost
+            assert accounted == produced, f"{name}: what became of the rest?"
 
 
 def flood(asking: Mapping[str, Caller], own: RunningFleet, errors: int) -> dict[str, int]:
