@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set up this checkout and run it: `python3 dev.py verify`, `python3 dev.py test`, `python3 dev.py lint`.
+"""Set up this checkout and run it: `python3 dev.py verify`, `test`, `containers`, `lint`.
 
 Needs Python 3.11+ and Node 20.19+ and nothing else. Everything is installed inside the checkout, from the lock
 files (`requirements.lock`, `package-lock.json`); what is already there and current is not installed again.
@@ -25,6 +25,15 @@ NODE_PROJECTS = [ROOT / "services" / "payment", FRONTEND]
 NODE_PEER = ROOT / "benchmarks" / "spotlight"
 NODE_PROJECTS_OF_TESTS = [ROOT / "tests" / "fixtures" / "browser_site"]
 LOCKED_GROUPS = ["game-engine", "analytics", "gateway", "test", "lint", "build", "benchmark"]
+
+# What an image installs: the same versions as everywhere, but only what its service needs.
+IMAGE_LOCKS = {
+    "services/gateway/requirements.lock": ["--group=gateway"],
+    "services/game_engine/requirements.lock": ["--group=game-engine"],
+    "services/analytics/requirements.lock": ["--group=analytics"],
+    "services/collector/requirements.lock": ["pyproject.toml"],
+    "services/collector/build.lock": ["--group=build"],
+}
 
 DEBUG_ACCESS = ROOT / ".debug-access"
 
@@ -151,19 +160,13 @@ def set_up() -> None:
 def lock() -> None:
     """Resolve the newest allowed versions into the lock files (needs the network)."""
     run(PYTHON, "-m", "pip", "install", "--quiet", "uv")
-    groups = [word for group in LOCKED_GROUPS for word in ("--group", group)]
-    sources: list[str | Path] = [BINARIES / "uv", "pip", "compile", "pyproject.toml", *groups]
-    sources += ["--extra=browser", "--extra=faults", "--extra=token"]
-    result = [
-        "--universal",
-        "--generate-hashes",
-        "--no-header",
-        "--upgrade",
-        "--quiet",
-        "--output-file",
-        "requirements.lock",
-    ]
-    run(*sources, "--python-version", "3.11", *result)
+    compiling: list[str | Path] = [BINARIES / "uv", "pip", "compile", "--universal", "--generate-hashes"]
+    compiling += ["--no-header", "--quiet", "--python-version", "3.11", "--upgrade"]
+    groups = [f"--group={group}" for group in LOCKED_GROUPS]
+    extras = ["--extra=browser", "--extra=faults", "--extra=token"]
+    run(*compiling, "pyproject.toml", *groups, *extras, "--output-file", "requirements.lock")
+    for result, sources in IMAGE_LOCKS.items():
+        run(*compiling, *sources, "--constraint", "requirements.lock", "--output-file", result)
     for project in [*NODE_PROJECTS, *NODE_PROJECTS_OF_TESTS, NODE_PEER]:
         run("npm", "update", "--package-lock-only", cwd=project)
 
@@ -200,6 +203,7 @@ def lint() -> int:
         [*schema("github-workflows"), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))],
         [*schema("gitlab-ci"), "docs/gitlab-ci.yml"],
         [BINARIES / "zizmor", "--offline", "--quiet", "."],
+        [PYTHON, "-m", "services.containers", "check"],
     ]
     return max(call(*step) for step in steps)
 
@@ -209,7 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("command", choices=["setup", "verify", "test", "lint", "bench", "lock"])
+    parser.add_argument("command", choices=["setup", "verify", "containers", "test", "lint", "bench", "lock"])
     command, more = parser.parse_known_args()
     set_up()
     if command.command in ("verify", "test"):
@@ -218,6 +222,8 @@ def main() -> int:
     match command.command:
         case "verify":
             return call(PYTHON, "-m", "pytest", "scenarios", *more)
+        case "containers":
+            return call(PYTHON, "-m", "services.containers", "verify")
         case "test":
             for project in NODE_PROJECTS_OF_TESTS:
                 set_up_node(project)

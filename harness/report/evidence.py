@@ -13,8 +13,8 @@ from harness.report.record import ExecutionRecord
 from harness.report.report import Report
 from harness.telemetry.resources import ResourceSample
 from harness.verify.capture import Capture
-from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire.trace import DynamicSamplingContext
 

@@ -7,9 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.report.evidence import EvidenceOfReport
-from harness.report.record import BaselineState, DifferenceRecord, FindingRecord, Outcome, RunRecord, TestRecord
+from harness.report.record import (
+    BaselineState,
+    DifferenceRecord,
+    ExecutionRecord,
+    FindingRecord,
+    Outcome,
+    RunRecord,
+    TestRecord,
+)
 from harness.report.recording import finding_record
 from harness.report.report import Report
+from harness.report.spreading import spread
 from harness.verify.baseline.differences import compare, differences_text
 from harness.verify.baseline.files import UnreadableBaseline, baseline_of, read_shape
 from harness.verify.baseline.normalising import shape_of
@@ -43,9 +52,19 @@ def judge_again(report: Report, checks: CheckSettings, baseline: BaselineSetting
     """
     _require_some_baseline(report.record, baseline, root)
     evidence = EvidenceOfReport(report)
-    tests = tuple(_judge_test(test, evidence, checks, baseline, root) for test in report.record.tests)
-    allowances = [Allowance(*allowed) for allowed in sorted({held for test in tests for held in test.allowed})]
-    verdicts = [judge_run(evidence.subject(execution, checks), allowances) for execution in report.record.executions]
+    allowed = sorted({held for test in report.record.tests for held in test.allowed})
+    allowances = [Allowance(*each) for each in allowed]
+
+    def judged_part(part: ExecutionRecord | TestRecord) -> Verdict | TestRecord:
+        if isinstance(part, TestRecord):
+            return _judge_test(part, evidence, checks, baseline, root)
+        return judge_run(evidence.subject(part, checks), allowances)
+
+    # Whole runs first: they take longest.
+    of: list[ExecutionRecord | TestRecord] = [*report.record.executions, *report.record.tests]
+    parts = list(spread(judged_part, of))
+    verdicts = [part for part in parts if isinstance(part, Verdict)]
+    tests = tuple(part for part in parts if isinstance(part, TestRecord))
     judged = replace(
         report.record,
         tests=tests,

@@ -17,6 +17,7 @@ from harness.report.captured import CaptureRecord, Sample
 from harness.report.details import Seen, shown_aftermath, test_details, trace_of
 from harness.report.faults import Aftermath, aftermaths
 from harness.report.record import RunRecord, TestRecord
+from harness.report.spreading import spread
 from harness.report.wording import headline, why
 
 _SCRIPTS = (
@@ -47,12 +48,17 @@ def page_parts(record: RunRecord, arrivals: Iterable[Arrival]) -> Iterator[str]:
     seen = Seen(record, arrivals)
     after = aftermaths(record, seen.arrivals)
     captures = {capture.id: capture for capture in record.captures}
+
+    def shown(number: int) -> tuple[dict[str, Any], str]:
+        test = record.tests[number]
+        own = [captures[trace_id] for trace_id in test.captures]
+        return _row(test, own, seen), embedded_details(number, test_details(test, own, record, seen, after)) + "\n"
+
     rows: list[dict[str, Any]] = []
     details: list[str] = []
-    for test in record.tests:
-        own = [captures[trace_id] for trace_id in test.captures]
-        rows.append(_row(test, own, seen))
-        details.append(embedded_details(len(details), test_details(test, own, record, seen, after)) + "\n")
+    for row, embedded in spread(shown, range(len(record.tests))):
+        rows.append(row)
+        details.append(embedded)
     script = "(() => {\n'use strict';\n" + "\n".join(map(_source, _SCRIPTS)) + "\n})();"
     parts = {
         "{{policy}}": [_policy(script)],

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from harness.collector.arrival import Arrival, Content, Opened
 from harness.collector.ingest import Refusal
 from harness.report.captured import EnvelopeRecord, RefusalRecord
 from harness.report.consistency import require_consistent
-from harness.report.decoding import decoded
 from harness.report.faults import recorded_injection
 from harness.report.record import SCHEMA, VERSION, RunRecord
 from harness.report.report import Report
+from harness.report.spreading import spread
 from harness.wire.envelope import Envelope, MalformedEnvelope
 
-# Every check over a whole run asks for everything once more, so as much as may be is kept as it was read.
-_BYTES_KEPT = 256 * 1024 * 1024
 _ENVELOPES_KEPT = 500
+_FOLDERS = ("envelopes", "refusals", "faults")
+_FILE = re.compile(rf"(?:{'|'.join(_FOLDERS)})/[\w-][\w.-]*", re.ASCII)
+# Windows has none, and makes no links without an administrator's leave.
+_NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class UnreadableReport(ValueError):
@@ -49,10 +55,10 @@ def read_record(directory: Path) -> RunRecord:
             "read it with the version of the harness that wrote it"
         )
     try:
-        record: RunRecord = decoded(RunRecord, held)
+        record = msgspec.convert(held, RunRecord)
         require_consistent(record)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise UnreadableReport(f"{path} is damaged: {problem!r}; write the report again") from problem
+    except (KeyError, ValueError) as problem:
+        raise UnreadableReport(f"{path} is damaged: {problem}; write the report again") from problem
     return record
 
 
@@ -67,9 +73,9 @@ def read_report(directory: Path) -> Report:
     """
     record = read_record(directory)
     bodies = _Bodies(record, directory)
-    for held in record.envelopes:
-        # Once now, so that what is missing is said before any work is done.
-        bodies.opened(held.number)
+    # Once now, so that what is missing is said before any work is done.
+    for _ in spread(bodies.require, range(len(record.envelopes))):
+        pass
     return Report(
         record,
         tuple(_arrival(held, bodies) for held in record.envelopes),
@@ -87,22 +93,15 @@ class _Bodies:
     def __init__(self, record: RunRecord, directory: Path) -> None:
         self._record = record
         self._directory = directory
-        self._kept: dict[int, bytes] = {}
-        self._room = _BYTES_KEPT
         self.opened = lru_cache(_ENVELOPES_KEPT)(self._open)
 
-    def _body(self, number: int) -> bytes:
-        if (kept := self._kept.get(number)) is not None:
-            return kept
-        body = _bytes(self._record.envelopes[number].file, self._directory)
-        if len(body) <= self._room:
-            self._room -= len(body)
-            self._kept[number] = body
-        return body
+    def require(self, number: int) -> None:
+        """Read a body, so that one that cannot be read is known."""
+        self._open(number)
 
     def _open(self, number: int) -> Opened:
         held = self._record.envelopes[number]
-        body = self._body(number)
+        body = _bytes(held.file, self._directory)
         if held.envelope is None:
             return Opened(body, None)
         try:
@@ -163,13 +162,13 @@ def _refusal(held: RefusalRecord, directory: Path) -> Refusal:
 
 def _bytes(file: str, directory: Path) -> bytes:
     # A report may come from anybody, and what it names is copied into the next one.
-    if not (directory / file).resolve().is_relative_to(directory.resolve()):
+    if not _FILE.fullmatch(file) or any((directory / folder).is_symlink() for folder in _FOLDERS):
         raise UnreadableReport(
             f"{directory / 'run.json'} names {file!r}, which is not inside the report; do not use it"
         )
+    path = directory / file
     try:
-        return (directory / file).read_bytes()
+        with os.fdopen(os.open(path, os.O_RDONLY | _NO_LINKS), "rb") as body:
+            return body.read()
     except OSError as problem:
-        raise UnreadableReport(
-            f"{problem.filename} cannot be read: {problem.strerror}; copy all of the report"
-        ) from problem
+        raise UnreadableReport(f"{path} cannot be read: {problem.strerror}; copy all of the report") from problem

@@ -140,9 +140,10 @@ def body_file(arrival: Arrival) -> str:
 
 def envelope_file(arrival: Arrival) -> str | None:
     """Where the envelope of an arrival is kept: its body, or what Relay makes of it; None when it makes none."""
-    if arrival.envelope is None:
-        return None
-    return body_file(arrival) + ("" if arrival.endpoint == "envelope" else ".envelope")
+    # Without a look inside: by that time it is on disk, and not one of those that are read soon.
+    if arrival.endpoint == "envelope":
+        return body_file(arrival)
+    return None if arrival.envelope is None else body_file(arrival) + ".envelope"
 
 
 def refusal_file(number: int) -> str:

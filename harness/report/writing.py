@@ -146,7 +146,7 @@ def _write_bodies(report: Report, directory: Path, before: Report | None = None)
     for arrival in report.arrivals[first_arrival:]:
         (directory / body_file(arrival)).write_bytes(arrival.body)
         made = envelope_file(arrival)
-        if arrival.envelope is not None and made is not None and made != body_file(arrival):
+        if made is not None and made != body_file(arrival) and arrival.envelope is not None:
             (directory / made).write_bytes(arrival.envelope.serialize())
     for number, refusal in enumerate(report.refusals[first_refusal:], first_refusal):
         (directory / refusal_file(number)).write_bytes(refusal.body)
@@ -171,10 +171,11 @@ def _may_be_replaced(directory: Path) -> bool:
     if not any(directory.iterdir()):
         return True
     try:
-        held = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        # Not read as JSON: it may be large, and was perhaps cut short.
+        with (directory / "run.json").open(encoding="utf-8") as record:
+            return any(SCHEMA in line for line in record)
+    except (OSError, UnicodeDecodeError):
         return False
-    return isinstance(held, dict) and held.get("schema") == SCHEMA
 
 
 def _replace(directory: Path, complete: Path, previous: Path) -> None:

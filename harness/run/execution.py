@@ -32,8 +32,8 @@ from harness.run.summary import RunSummary
 from harness.run.tally import Tally
 from harness.run.trace_book import TraceBook
 from harness.run.visiting import Visits
-from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 
 CONCURRENT_TRIGGERS = 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.run.scenario import Scenario
-from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence
+from harness.verify.run_subject import RunSubject
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.collector.inbox import Arrival
 from harness.run.manifest import Endpoints
 from harness.run.summary import Coverage, LostTrace, RunSummary, Timing
-from harness.verify.checks.registry import Allowance, RunSubject, judge_run
+from harness.verify.checks.registry import Allowance, judge_run
+from harness.verify.run_subject import RunSubject
 
 
 class Tally:
@@ -67,11 +68,7 @@ class Tally:
             items=dict(sorted(items.items())),
             coverage=tuple(_coverage(self.manifests, self._triggered)),
             coverage_is_enforced=self.coverage_is_enforced,
-            lost=tuple(
-                LostTrace(event.service or "?", event.title, event.trace_id)
-                for event in seen.telemetry.events
-                if event.trace_id not in seen.traces
-            ),
+            lost=tuple(LostTrace(event.service or "?", event.title, event.trace_id) for event in seen.outside.events),
             # A browser asks any server for its icon; only what was posted is telemetry that got lost.
             refusals=tuple(str(refusal) for refusal in seen.refusals if refusal.method == "POST"),
             faults=tuple(map(str, seen.faults)),

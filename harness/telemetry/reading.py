@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,10 +81,14 @@ class Telemetry:
 
 def read_telemetry(envelopes: Iterable[tuple[Envelope, Origin]]) -> Telemetry:
     """Views over many envelopes, each with its origin (whose header fields are filled in here)."""
+    return sorted_by_kind(view for envelope, origin in envelopes for view in read_envelope(envelope, origin))
+
+
+def sorted_by_kind(views: Iterable[View]) -> Telemetry:
+    """Views as telemetry, those of a kind in the order in which they are given."""
     kinds: dict[type, list[View]] = {}
-    for envelope, origin in envelopes:
-        for view in read_envelope(envelope, origin):
-            kinds.setdefault(type(view), []).append(view)
+    for view in views:
+        kinds.setdefault(type(view), []).append(view)
 
     def of(kind: type) -> tuple[Any, ...]:
         return tuple(kinds.get(kind, ()))
@@ -105,9 +109,17 @@ def read_telemetry(envelopes: Iterable[tuple[Envelope, Origin]]) -> Telemetry:
     )
 
 
-def read_envelope(envelope: Envelope, origin: Origin) -> Iterator[View]:
-    """The views of one envelope; an item that cannot be read becomes `Unread`, never an error."""
+def read_envelope(envelope: Envelope, origin: Origin, types: Container[str] | None = None) -> Iterator[View]:
+    """The views of one envelope; an item that cannot be read becomes `Unread`, never an error.
+
+    Args:
+        envelope: the envelope.
+        origin: its sender.
+        types: the item types that are wanted; None for all.
+    """
     for item in envelope.items:
+        if types is not None and item.type not in types:
+            continue
         of_item = replace(origin, envelope_headers=envelope.headers, item_headers=item.headers)
         if item.type == "attachment":
             yield _attachment(item, envelope, of_item)

@@ -20,8 +20,9 @@ from harness.telemetry.routing import trace_ids
 from harness.verify.baseline.differences import compare
 from harness.verify.baseline.normalising import normalise
 from harness.verify.capture import Capture
-from harness.verify.checks.registry import RunSubject, judge, judge_run
+from harness.verify.checks.registry import judge, judge_run
 from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire import (
     AuthError,

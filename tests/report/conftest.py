@@ -18,8 +18,8 @@ from harness.run.scenario import Scenario, make_trigger
 from harness.run.summary import Coverage, RunSummary
 from harness.telemetry.resources import ResourceSample
 from harness.verify.baseline.settings import BaselineSettings
-from harness.verify.checks.registry import RunSubject
 from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope
 from tests.samples import arrival, container, envelope, error, json_item, streamed_span, transaction

@@ -339,6 +339,24 @@ class TestDatabaseSetting:
             open_database(url).dispose()
         assert list((tmp_path / "new" / "data").glob("analytics.sqlite3"))
 
+    def test_the_password_may_be_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "password").write_text("s/cr:t@\n")
+        monkeypatch.setenv("DATABASE_URL", "postgresql://ada@db.example/stats")
+        monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+        with database_url() as url:
+            assert (url.username, url.password) == ("ada", "s/cr:t@")
+
+    @pytest.mark.parametrize("content", ["", " \n", None])
+    def test_a_file_without_a_password_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+    ) -> None:
+        if content is not None:
+            (tmp_path / "password").write_text(content)
+        monkeypatch.setenv("DATABASE_URL", "postgresql://ada@db.example/stats")
+        monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+        with pytest.raises(BadSetting, match=r"DATABASE_PASSWORD_FILE .*password"), database_url():
+            pass
+
     def test_a_database_that_does_not_answer_is_named_without_its_password(self) -> None:
         with pytest.raises(DatabaseUnavailableError, match=r"//ada:\*\*\*@127\.0\.0\.1:9/stats: .*refused"):
             open_database(read_database_url("postgresql://ada:secret@127.0.0.1:9/stats"))

@@ -250,6 +250,40 @@ class TestProxy:
         assert body == {"error": "payment did not answer in time", "request_id": "abc"}
         assert len(headers["x-sentry-event-id"]) == 32
 
+    def test_a_kept_connection_that_ends_costs_no_answer(self, gateway: ServiceProcess, upstream: Listener) -> None:
+        with gateway.request("GET", "/api/v1/payment/1") as client, upstream.accept() as kept:
+            kept.read_head()
+            answer(kept, b"HTTP/1.1 200 OK\nContent-Length: 0")
+            client.read_to_end()
+            with gateway.request("GET", "/api/v1/payment/2") as other:
+                assert kept.read_head()[0] == "GET /base/2 HTTP/1.1"
+                kept.connection.close()
+                with upstream.accept() as service:
+                    assert service.read_head()[0] == "GET /base/2 HTTP/1.1"
+                    answer(service, b"HTTP/1.1 200 OK\nContent-Length: 0")
+                    assert other.read_head()[0] == "HTTP/1.1 200 OK"
+
+    @pytest.mark.parametrize(("method", "body"), [("POST", b""), ("PATCH", b""), ("PROPFIND", b""), ("PUT", b"{}")])
+    def test_what_must_not_be_sent_twice_has_a_connection_of_its_own(
+        self, gateway: ServiceProcess, upstream: Listener, method: str, body: bytes
+    ) -> None:
+        with gateway.request("GET", "/api/v1/payment/1") as client, upstream.accept() as kept:
+            kept.read_head()
+            answer(kept, b"HTTP/1.1 200 OK\nContent-Length: 0")
+            client.read_to_end()
+            with gateway.request(method, "/api/v1/payment/2", body=body) as other, upstream.accept() as service:
+                assert service.read_head()[0] == f"{method} /base/2 HTTP/1.1"
+                answer(service, b"HTTP/1.1 200 OK\nContent-Length: 0")
+                assert other.read_head()[0] == "HTTP/1.1 200 OK"
+                # Nobody else gets it.
+                assert service.read_to_end().endswith(body)
+
+    def test_a_new_connection_that_ends_is_502_at_once(self, gateway: ServiceProcess, upstream: Listener) -> None:
+        with gateway.request("GET", "/api/v1/payment/x") as client:
+            with upstream.accept() as service:
+                service.read_head()
+            assert client.read_message()[0] == "HTTP/1.1 502 Bad Gateway"
+
     def test_closed_port_is_502(self, start_service: StartService) -> None:
         gateway = start_service("gateway", PAYMENT_URL="http://127.0.0.1:9")
         with gateway.request("POST", "/api/v1/payment/x", body=b"{}") as client:
@@ -296,3 +330,39 @@ class TestCors:
         for origin, status in (("https://casino.example", "200 OK"), ("http://localhost:5173", "400 Bad Request")):
             with gateway.request("OPTIONS", "/health", {"Origin": origin, **PREFLIGHT}) as client:
                 assert client.read_head()[0] == f"HTTP/1.1 {status}"
+
+
+class TestPage:
+    @pytest.fixture
+    def gateway(self, start_service: StartService, upstream: Listener) -> ServiceProcess:
+        return start_service("gateway", FRONTEND_URL=upstream.url)
+
+    @pytest.mark.parametrize("path", ["/", "/config.json", "/favicon.svg", "/assets/frontend.js?v=1"])
+    def test_the_front_end_serves_it(self, gateway: ServiceProcess, upstream: Listener, path: str) -> None:
+        with gateway.request("GET", path) as client, upstream.accept() as frontend:
+            first, _ = frontend.read_head()
+            answer(
+                frontend, b"HTTP/1.1 200 OK\nContent-Security-Policy: default-src 'none'\nContent-Length: 4", b"page"
+            )
+            head, headers = client.read_head()
+            assert client.read_exactly(4) == b"page"
+        assert first == f"GET {path} HTTP/1.1"
+        assert head == "HTTP/1.1 200 OK"
+        assert dict(headers)["content-security-policy"] == "default-src 'none'"
+
+    @pytest.mark.parametrize("path", ["/nothing", "/debug", "/debug-token", "/broken-connection"])
+    def test_nothing_else_leads_there(self, gateway: ServiceProcess, path: str) -> None:
+        with gateway.request("GET", path) as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 404")
+
+    def test_nothing_is_sent_to_it(self, gateway: ServiceProcess) -> None:
+        with gateway.request("POST", "/", body=b"12345") as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 405")
+
+    def test_headers_that_it_would_not_read_are_refused(self, gateway: ServiceProcess) -> None:
+        with gateway.request("GET", "/", {f"x-{number}": "x" * 4096 for number in range(3)}) as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 431")
+
+    def test_without_a_front_end_there_is_no_page(self, start_service: StartService) -> None:
+        with start_service("gateway").request("GET", "/") as client:
+            assert client.read_head()[0].startswith("HTTP/1.1 404")

@@ -37,6 +37,18 @@ def test_whole_group_and_endpoint_count_from_the_next_look_on(access: DebugAcces
     assert not flags.are_on(())
 
 
+def test_a_switch_thrown_back_within_a_tick_of_the_file_systems_clock_counts(
+    access: DebugAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = access.flags_file.stat()
+    # A clock that stands still; that of the file system here may well be finer than what is written.
+    monkeypatch.setattr(Path, "stat", lambda _path: now)
+    flags = DebugFlags(access.flags_file)
+    for on in (True, False, True):
+        access.switch(debug=on)
+        assert flags.are_on(()) is on
+
+
 def test_a_file_that_cannot_be_used_switches_all_off_and_says_so_once(
     access: DebugAccess, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,9 +11,10 @@ from harness.telemetry.events import ErrorEvent
 from harness.telemetry.records import Session
 from harness.telemetry.shape import attributes, mapping, text
 from harness.telemetry.spans import Span
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.evidence import ServiceFacts
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.verify.sent import SentEntry, SentItem, sent_entries, sent_items
 
 # Platforms whose SDKs know the host's name. In a browser or on a phone there is none to tell.
@@ -58,21 +59,20 @@ def identity(subject: Subject) -> Iterator[Finding]:
 @run_check("identity")
 def identity_of_run(subject: RunSubject) -> Iterator[Finding]:
     """All that a service sends during a run is of one release and one environment, sessions included."""
-    telemetry = subject.telemetry
     releases: dict[str, set[str]] = defaultdict(set)
     environments: dict[str, set[str]] = defaultdict(set)
-    stated: tuple[ErrorEvent | Span | Session, ...] = (*telemetry.events, *telemetry.spans, *telemetry.sessions)
-    for view in stated:
+    for view in subject.views("event", "transaction", "span", "session", "sessions"):
+        if not isinstance(view, ErrorEvent | Span | Session):
+            continue
         if view.service is not None:
             releases[view.service].update(filter(None, [view.release]))
             environments[view.service].update(filter(None, [view.environment]))
-    for session in telemetry.sessions:
-        if session.release is None:
+        if isinstance(view, Session) and view.release is None:
             yield Finding(
                 code="identity.release",
                 message="a session without a release is dropped by Sentry: set SENTRY_RELEASE or the option release",
-                service=session.service,
-                item=f"{session.service}: session in envelope {session.origin.number}",
+                service=view.service,
+                item=f"{view.service}: session in envelope {view.origin.number}",
                 path="$.attrs.release",
             )
     for what, of_service in (("release", releases), ("environment", environments)):

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from harness.collector.inbox import Arrival
 from harness.telemetry.records import ClientReport, Discard
 from harness.telemetry.spans import Span
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.discards import BY_OUTAGE, is_loss, why
 from harness.verify.finding import Finding, Severity
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings, InvalidCheckSettings
 from harness.wire.auth import AuthError, find_credentials
 
@@ -47,10 +49,9 @@ def nothing_dropped(subject: Subject) -> Iterator[Finding]:
     """The SDK of this process dropped nothing; where services are shared, the whole run is looked at instead."""
     if subject.capture.trace_id is None:
         reports = subject.capture.client_reports
-        overflowing = _overflowing(subject.capture.spans)
         evidence = subject.capture.evidence
         projects = frozenset(fault.project_id for fault in evidence.faults)
-        for loss in _losses(reports, evidence.arrivals, subject.settings, overflowing, projects):
+        for loss in _losses(reports, evidence.arrivals, subject.settings, subject.capture.spans, projects):
             yield _finding(loss, "")
 
 
@@ -58,10 +59,10 @@ def nothing_dropped(subject: Subject) -> Iterator[Finding]:
 def nothing_dropped_in_run(subject: RunSubject) -> Iterator[Finding]:
     """No service's SDK dropped anything during the run, but for what was made to fail on purpose."""
     refused = {refusal.service for refusal in subject.refusals if refusal.status < _SERVER_ERRORS}
-    overflowing = _overflowing(subject.telemetry.spans)
-    reports = subject.telemetry.client_reports
+    spans = (view for view in subject.views("transaction") if isinstance(view, Span))
+    reports = subject.outside.client_reports
     projects = frozenset(fault.project_id for fault in subject.faults)
-    for loss in _losses(reports, subject.arrivals, subject.settings, overflowing, projects):
+    for loss in _losses(reports, subject.arrivals, subject.settings, spans, projects):
         # What is malformed is reported by the check `protocol`, with the reason that the SDK does not know.
         if loss.discard.reason != "send_error" or loss.service not in refused:
             yield _finding(loss, _SHARED)
@@ -71,11 +72,13 @@ def _losses(
     reports: Iterable[ClientReport],
     arrivals: Iterable[Arrival],
     settings: CheckSettings,
-    overflowing: frozenset[str | None],
+    spans: Iterable[Span],
     faulty_projects: frozenset[str],
 ) -> Iterable[_Loss]:
     senders = {arrival.number: arrival for arrival in arrivals}
     expected = _expected(settings)
+    # Most runs need none of them, and those of a whole run are many.
+    overflowing = cache(lambda: _overflowing(spans))
     losses: dict[tuple[str | None, str], _Loss] = {}
     for report in reports:
         sdk = _sdk(senders.get(report.origin.number))
@@ -83,7 +86,7 @@ def _losses(
             if report.origin.project_id in faulty_projects and discard.reason in BY_OUTAGE:
                 continue
             kind = f"{discard.reason}/{discard.category}"
-            if kind == _OVERFLOW and (sdk or "").startswith("sentry.python") and report.service not in overflowing:
+            if kind == _OVERFLOW and (sdk or "").startswith("sentry.python") and report.service not in overflowing():
                 continue
             if is_loss(discard, sdk) and kind not in expected:
                 path = f"$.discarded_events[{index}]"

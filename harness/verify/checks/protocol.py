@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from harness.collector.ingest import Refusal
 from harness.telemetry.shape import text
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.finding import Finding
 from harness.verify.protocol.clock import clock_findings
 from harness.verify.protocol.items import item_findings
 from harness.verify.protocol.sampling import sampling_findings
-from harness.verify.sent import SentEnvelope, readable_items, sent_envelopes, traceless_envelopes
+from harness.verify.run_subject import RunSubject
+from harness.verify.sent import SentEnvelope, readable_items, sent_envelopes
 from harness.wire.dsn import Dsn, InvalidDsn
 from harness.wire.envelope import Envelope
 
@@ -37,7 +38,7 @@ def protocol(subject: Subject) -> Iterator[Finding]:
 def protocol_of_run(subject: RunSubject) -> Iterator[Finding]:
     """Nothing was refused, and what belongs to no trace, such as sessions, follows the protocol as well."""
     yield from _refused(subject.refusals)
-    for sent in traceless_envelopes(subject.arrivals, subject.services_by_project):
+    for sent in subject.traceless:
         yield from _headers(sent)
         yield from item_findings(sent, None)
 

@@ -9,14 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.metadata import entry_points
 
-from harness.collector.inbox import Arrival
-from harness.collector.ingest import Refusal
-from harness.collector.injecting import Injection
-from harness.telemetry.reading import Telemetry, read_telemetry
 from harness.verify.capture import Capture
 from harness.verify.egress import Parcel, parcels
-from harness.verify.evidence import origin_of
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 
 ENTRY_POINT_GROUP = "sentry_harness.checks"
@@ -37,50 +33,6 @@ class Subject:
             parcel
             for parcel in parcels(evidence.arrivals, evidence.services_by_project)
             if self.capture.trace_id in (None, parcel.trace_id)
-        )
-
-
-@dataclass(frozen=True)
-class RunSubject:
-    """What a run check looks at: everything that arrived during one run.
-
-    Scenarios share their services and run at the same time, so what belongs to no trace, or to a trace that no
-    scenario started, cannot be counted for one of them. It is judged once, when the run is over.
-
-    Args:
-        arrivals: every request that the collector accepted.
-        refusals: every request that it refused.
-        services_by_project: service names by the project id of their DSN.
-        traces: the traces that the scenarios started.
-        secrets: what must not reach Sentry, each with a name for it; of all scenarios, so names repeat.
-        faults: what services were put through on purpose.
-        settings: what the project configured.
-    """
-
-    arrivals: tuple[Arrival, ...] = field(repr=False)
-    settings: CheckSettings
-    refusals: tuple[Refusal, ...] = field(default=(), repr=False)
-    services_by_project: Mapping[str, str] = field(default_factory=dict, repr=False)
-    traces: frozenset[str] = field(default=frozenset(), repr=False)
-    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    faults: tuple[Injection, ...] = field(default=(), repr=False)
-
-    @cached_property
-    def telemetry(self) -> Telemetry:
-        """Views of everything that arrived, in the traces of the scenarios and outside of them."""
-        return read_telemetry(
-            (arrival.envelope, origin_of(arrival, self.services_by_project))
-            for arrival in self.arrivals
-            if arrival.envelope is not None
-        )
-
-    @cached_property
-    def strays(self) -> tuple[Parcel, ...]:
-        """Every text that left the services outside of all scenarios' traces."""
-        return tuple(
-            parcel
-            for parcel in parcels(self.arrivals, self.services_by_project)
-            if parcel.trace_id not in self.traces
         )
 
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.verify.canaries import Canary, CanarySearch, canaries
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.egress import Parcel, Passage
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.verify.secret_patterns import SecretMatch, find_secrets
 
 _PLACES_SHOWN = 2

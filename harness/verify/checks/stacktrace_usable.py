@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.telemetry.events import ErrorEvent, Frame
 from harness.telemetry.shape import mapping, sequence
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.diagnosis import describe
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 
 # A watchdog looked at the thread from outside: nothing was thrown, and no source is read meanwhile.
 _SAMPLED = frozenset({"ANR", "AppHang"})
@@ -33,16 +34,26 @@ def stacktrace_usable_of_run(subject: RunSubject) -> Iterator[Finding]:
     A single event proves nothing: the SDK keeps the source of ten files for all events together, so those of deep or
     simultaneous errors come without (``LRU_FILE_CONTENTS_CACHE`` in @sentry/node's ``contextlines``).
     """
-    own: dict[str | None, list[Frame]] = defaultdict(list)
-    for event in subject.telemetry.events:
-        if event.platform == "node" and not event.is_message and event.mechanism.type not in _SAMPLED:
-            own[event.service] += [frame for frame in event.frames if frame.in_app]
-    for service, frames in own.items():
-        if frames and not any(_has_source(frame) for frame in frames):
+    seen: Counter[str | None] = Counter()
+    last: dict[str | None, Frame] = {}
+    with_source: set[str | None] = set()
+    for event in subject.views("event"):
+        if not isinstance(event, ErrorEvent) or event.platform != "node":
+            continue
+        if event.is_message or event.mechanism.type in _SAMPLED:
+            continue
+        for frame in event.frames:
+            if frame.in_app:
+                seen[event.service] += 1
+                last[event.service] = frame
+                if _has_source(frame):
+                    with_source.add(event.service)
+    for service, frame in last.items():
+        if service not in with_source:
             yield Finding(
                 code="stacktrace-usable.no-source",
-                message=f"none of its {len(frames)} frames of the application has a source line, such as "
-                f"{_place(frames[-1])}: keep contextLinesIntegration on, and the sources where the service runs",
+                message=f"none of its {seen[service]} frames of the application has a source line, such as "
+                f"{_place(frame)}: keep contextLinesIntegration on, and the sources where the service runs",
                 service=service,
             )
 

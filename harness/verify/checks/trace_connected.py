@@ -9,10 +9,11 @@ from harness.telemetry.events import ErrorEvent
 from harness.telemetry.shape import mapping, text
 from harness.telemetry.spans import Span
 from harness.telemetry.trace import Trace
-from harness.verify.checks.registry import RunSubject, Subject, check, run_check
+from harness.verify.checks.registry import Subject, check, run_check
 from harness.verify.diagnosis import describe
 from harness.verify.evidence import Evidence, ServiceFacts
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.wire.trace import Baggage, InvalidSentryTrace, SentryTrace
 
 
@@ -35,16 +36,15 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
 @run_check("trace-connected")
 def no_orphans(subject: RunSubject) -> Iterator[Finding]:
     """No service reports an error outside of every scenario's trace."""
-    for event in subject.telemetry.events:
-        if event.trace_id not in subject.traces:
-            yield Finding(
-                code="trace-connected.orphan",
-                message="it was reported outside of every scenario's trace: the trace was not continued, or not "
-                "carried over to the thread, task or callback that failed",
-                service=event.service,
-                item=describe(event),
-                path="$.contexts.trace.trace_id",
-            )
+    for event in subject.outside.events:
+        yield Finding(
+            code="trace-connected.orphan",
+            message="it was reported outside of every scenario's trace: the trace was not continued, or not "
+            "carried over to the thread, task or callback that failed",
+            service=event.service,
+            item=describe(event),
+            path="$.contexts.trace.trace_id",
+        )
 
 
 def _broken_links(evidence: Evidence, trace: Trace) -> Iterator[Finding]:

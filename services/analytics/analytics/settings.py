@@ -30,14 +30,16 @@ _DRIVERS = {
 def database_url() -> Iterator[URL]:
     """The database to use: DATABASE_URL, else a SQLite file in the directory ANALYTICS_DATA, else in a temporary one.
 
-    A temporary directory is removed at the end.
+    DATABASE_PASSWORD_FILE names a file with the password for DATABASE_URL, so that it is in no environment. A
+    temporary directory is removed at the end.
 
     Raises:
-        BadSetting: DATABASE_URL is not of a kind that is supported, or ANALYTICS_DATA cannot be made a directory.
+        BadSetting: DATABASE_URL is not of a kind that is supported, ANALYTICS_DATA cannot be made a directory, or
+            DATABASE_PASSWORD_FILE holds no password.
     """
     given, directory = os.environ.get("DATABASE_URL", "").strip(), os.environ.get("ANALYTICS_DATA", "").strip()
     if given:
-        yield read_database_url(given)
+        yield _with_password_of_file(read_database_url(given))
     elif directory:
         try:
             Path(directory).mkdir(parents=True, exist_ok=True)
@@ -67,6 +69,19 @@ def read_database_url(text: str) -> URL:
     if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
         raise BadSetting(f"{wanted}; a SQLite database in memory is not supported")
     return url.set(drivername=_DRIVERS[url.drivername])
+
+
+def _with_password_of_file(url: URL) -> URL:
+    path = os.environ.get("DATABASE_PASSWORD_FILE", "").strip()
+    if not path:
+        return url
+    try:
+        password = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadSetting(f"DATABASE_PASSWORD_FILE cannot be read: {problem}") from problem
+    if not password:
+        raise BadSetting(f"DATABASE_PASSWORD_FILE must be a file with the database's password, {path} is empty")
+    return url.set(password=password)
 
 
 def read_warehouse() -> Warehouse:

@@ -16,10 +16,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import SERVICE
+from gateway.clients import Clients, open_clients
 from gateway.debug import Handler, debug
 from gateway.errors import UpstreamError
 from gateway.headers import are_too_large
-from gateway.proxy import Clients, Target, forward, open_clients
+from gateway.proxy import Target, forward
 from gateway.request_identity import request_id_of
 from gateway.routing import UnknownService, leads_to_debug
 from gateway.settings import ANY_LOCALHOST, Settings
@@ -32,6 +33,8 @@ from observability.request_scope import DEBUG_USER_HEADER, EVENT_ID_HEADER, REQU
 
 TRACE_HEADERS = ("sentry-trace", "baggage", "traceparent")
 LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy", "Retry-After")
+PAGE = ("/", "/index.html", "/config.json", "/favicon.svg", "/assets/{rest:path}")
+"""What the page consists of. Nothing else leads to the front end, so that any other path is a 404 of the gateway."""
 NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 REFUSALS = frozenset(
     {
@@ -56,6 +59,7 @@ def make_app(settings: Settings, guard: DebugGuard | None) -> ASGIApp:
             *(_debug_routes(guard) if guard else ()),
             _any_method(Route("/api/v1/{service}", proxy)),
             _any_method(Route("/api/v1/{service}/{rest:path}", proxy)),
+            *(Route(path, page) for path in (PAGE if settings.frontend else ())),
         ],
         exception_handlers={
             BadParameter: bad_request,
@@ -147,6 +151,22 @@ async def proxy(request: Request) -> Response:
         if suppressed:
             sentry_sdk.get_isolation_scope().set_tag("debug.suppressed", str(suppressed))
     return answer
+
+
+async def page(request: Request) -> Response:
+    """The page, from the front end behind the gateway."""
+    settings: Settings = request.app.state.settings
+    if settings.frontend is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    if are_too_large(request.headers.raw):
+        return _error(request, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large")
+    target = Target(
+        settings.frontend,
+        request.scope["raw_path"],
+        request.scope["query_string"],
+        timeout_ms=settings.upstream_timeout_ms,
+    )
+    return await forward(request.app.state.clients, request, target, request_id_of(request))
 
 
 def _error(request: Request, status: int, message: str, more: Mapping[str, str] | None = None) -> Response:

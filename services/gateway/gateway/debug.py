@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import SERVICE
-from gateway.proxy import Clients, Target, forward
+from gateway.clients import Clients
+from gateway.proxy import Target, forward
 from gateway.request_identity import request_id_of
 from gateway.routing import RouteTable, Upstream
 from observability.manifest import DebugRegistry

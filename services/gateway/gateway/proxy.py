@@ -7,10 +7,9 @@ import os
 import select
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.clients import IDEMPOTENT, Clients
 from gateway.errors import UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from gateway.headers import ClientSide, forwarded_request_headers, has_body, returned_response_headers
 from gateway.routing import Upstream
@@ -30,10 +30,7 @@ from observability.edge import body_of
 from observability.request_scope import REQUEST_ID_HEADER
 
 CONNECT_SECONDS = 2.0
-IDLE_CONNECTION_SECONDS = 2.0
 CLIENT_CLOSED_REQUEST = 499
-MOST_REQUESTS = 500
-MOST_UPLOADS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +50,6 @@ class Target:
         return base + self.path + (b"?" + self.query if self.query else b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """The clients of all upstreams.
-
-    Who sends a body slowly holds a connection to an upstream for as long as that takes, so those are kept apart: they
-    can use up their own connections only. They are not queued, because httpcore looks at its whole queue each time.
-
-    Attributes:
-        plain: for requests that have come as a whole.
-        uploads: for those whose body is still on its way.
-        room: how many more of these there may be.
-    """
-
-    plain: httpx.AsyncClient
-    uploads: httpx.AsyncClient
-    room: anyio.Semaphore
-
-
-@asynccontextmanager
-async def open_clients() -> AsyncIterator[Clients]:
-    """Open the clients, and close them at the end."""
-    # Node and uvicorn close an idle connection after 5 s; a request must not be sent on one just then.
-    plain = httpx.Limits(max_connections=MOST_REQUESTS, keepalive_expiry=IDLE_CONNECTION_SECONDS)
-    uploads = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    async with _make_client(plain) as client, _make_client(uploads) as client_of_uploads:
-        yield Clients(client, client_of_uploads, anyio.Semaphore(MOST_UPLOADS))
-
-
-def _make_client(limits: httpx.Limits) -> httpx.AsyncClient:
-    """No proxies from the environment, no cookies of its own, no redirects followed."""
-    return httpx.AsyncClient(
-        trust_env=False, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])), limits=limits
-    )
-
-
 async def forward(clients: Clients, request: Request, target: Target, request_id: str) -> Response:
     """Send a request on and give the upstream's answer, its body still streaming.
 
@@ -103,7 +65,6 @@ async def forward(clients: Clients, request: Request, target: Target, request_id
     body = _RequestBody(request)
     if not await body.begin():
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    outgoing = _outgoing_request(request, target, body, request_id)
     sentry_sdk.add_breadcrumb(
         category="gateway.forward",
         message=f"Forwarding to {upstream.name}",
@@ -116,11 +77,7 @@ async def forward(clients: Clients, request: Request, target: Target, request_id
         },
     )
     try:
-        if body.has_come:
-            answer = await _send_unless_abandoned(clients.plain, request, outgoing, body)
-        else:
-            with _place_in(clients.room):
-                answer = await _send_unless_abandoned(clients.uploads, request, outgoing, body)
+        answer = await _send(clients, request, target, body, request_id)
     except httpx.TimeoutException as problem:
         _note_failure(upstream, "gave no answer in time")
         raise UpstreamTimeout(
@@ -136,6 +93,25 @@ async def forward(clients: Clients, request: Request, target: Target, request_id
         # What is left of the body must not be taken for the next request.
         response.headers["Connection"] = "close"
     return response
+
+
+async def _send(
+    clients: Clients, request: Request, target: Target, body: _RequestBody, request_id: str
+) -> httpx.Response | None:
+    outgoing = _outgoing_request(request, target, body, request_id)
+    if not body.has_come:
+        with _place_in(clients.room):
+            return await _send_unless_abandoned(clients.uploads, request, outgoing, body)
+    if body.is_announced or request.method not in IDEMPOTENT:
+        return await _send_unless_abandoned(clients.single, request, outgoing, body)
+    try:
+        return await _send_unless_abandoned(clients.repeatable, request, outgoing, body)
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
+        if body.has_new_connection:
+            raise
+    # The upstream may have closed the connection while nobody used it.
+    outgoing = _outgoing_request(request, target, body, request_id)
+    return await _send_unless_abandoned(clients.single, request, outgoing, body)
 
 
 @contextmanager
@@ -195,6 +171,11 @@ class _RequestBody:
             return aiter(self)
         self.read.set()
         return self._first
+
+    @property
+    def has_new_connection(self) -> bool:
+        """Whether it was sent on a connection that was made for it."""
+        return self._connection.done()
 
     async def begin(self) -> bool:
         """Wait for the first bytes of an announced body; tells whether the client is still there."""

@@ -20,6 +20,7 @@ class Settings:
     Attributes:
         address: where to listen (HOST, PORT).
         routes: the services (PAYMENT_URL, ANALYTICS_URL, GAME_ENGINE_URL).
+        frontend: who serves the page, which people then open at the gateway (FRONTEND_URL); None leaves it to others.
         cors_origins: origins allowed in browsers (CORS_ORIGINS, comma-separated); empty allows any localhost.
         upstream_timeout_ms: how long an upstream may stay silent (UPSTREAM_TIMEOUT_MS).
         body_timeout_ms: how long a client may take to send a request's body (BODY_TIMEOUT_MS).
@@ -27,6 +28,7 @@ class Settings:
 
     address: Address
     routes: RouteTable
+    frontend: Upstream | None
     cors_origins: tuple[str, ...]
     upstream_timeout_ms: int
     body_timeout_ms: int
@@ -46,10 +48,17 @@ def read_settings() -> Settings:
     return Settings(
         address=read_address(default_port=8000),
         routes=RouteTable({upstream.name: upstream for upstream in upstreams}),
+        frontend=_read_frontend(),
         cors_origins=_read_origins(),
         upstream_timeout_ms=read_integer("UPSTREAM_TIMEOUT_MS", default=10_000, lowest=100, highest=120_000),
         body_timeout_ms=read_integer("BODY_TIMEOUT_MS", default=10_000, lowest=100, highest=600_000),
     )
+
+
+def _read_frontend() -> Upstream | None:
+    if not os.environ.get("FRONTEND_URL", "").strip():
+        return None
+    return Upstream("frontend", read_url("FRONTEND_URL", "http://127.0.0.1:8080"))
 
 
 def _read_origins() -> tuple[str, ...]:

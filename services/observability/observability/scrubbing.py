@@ -16,6 +16,7 @@ from typing import Any, cast
 from sentry_sdk.types import Event, Hint, Log, Metric
 
 FILTERED = "[Filtered]"
+_LONGEST_REMEMBERED = 200
 
 _WORDS = frozenset(
     {
@@ -127,11 +128,18 @@ def holds_token(text: str) -> bool:
     return _TOKEN.search(text) is not None
 
 
-@lru_cache(maxsize=4096)
 def names_a_secret(name: str) -> bool:
     """Whether a name, such as `X-Api-Key`, `cardNumber` or `b'cookie'`, is one under which secrets are kept."""
+    # Long ones come from clients, and would take up memory for as long as the process lives.
+    return _names_a_secret(name) if len(name) <= _LONGEST_REMEMBERED else _find_secret_word(name)
+
+
+def _find_secret_word(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     return not _WORDS.isdisjoint(words) or not _PAIRS_OF_WORDS.isdisjoint(pairwise(words))
+
+
+_names_a_secret = lru_cache(maxsize=4096)(_find_secret_word)
 
 
 def _scrub(name: str, value: Any) -> Any:

@@ -13,9 +13,10 @@ from harness.collector.inbox import Inbox
 from harness.collector.ingest import Refusal
 from harness.collector.transport import InProcessTransport
 from harness.verify.capture import Capture
-from harness.verify.checks.registry import Check, RunCheck, RunSubject, Subject
+from harness.verify.checks.registry import Check, RunCheck, Subject
 from harness.verify.evidence import Evidence, ServiceFacts
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope, Item
 from tests.samples import TRACE, TRIGGER_SPAN, arrival

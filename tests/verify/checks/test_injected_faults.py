@@ -11,8 +11,9 @@ from harness.collector.faults import Fault
 from harness.collector.injecting import Injection
 from harness.collector.messages import Request
 from harness.verify.capture import Capture
-from harness.verify.checks.registry import RunSubject, judge, judge_run
+from harness.verify.checks.registry import judge, judge_run
 from harness.verify.evidence import Evidence, Response, ServiceFacts
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from tests.samples import TRACE, TRIGGER_SPAN, arrival, envelope, error, json_item, transaction
 

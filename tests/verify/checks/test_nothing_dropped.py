@@ -9,8 +9,8 @@ import sentry_sdk
 
 from harness.collector.ingest import Refusal
 from harness.verify.checks.nothing_dropped import nothing_dropped, nothing_dropped_in_run
-from harness.verify.checks.registry import RunSubject
 from harness.verify.finding import Finding, Severity
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings, InvalidCheckSettings
 from harness.wire.envelope import Envelope
 from tests.samples import TRACE, arrival, child_span, envelope, json_item, transaction

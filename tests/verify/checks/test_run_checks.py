@@ -3,15 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness.verify.checks.registry import (
-    Allowance,
-    RunSubject,
-    check_names,
-    judge_run,
-    registered_checks,
-    registered_run_checks,
-)
+from harness.telemetry.events import ErrorEvent
+from harness.verify.checks.registry import Allowance, check_names, judge_run, registered_checks, registered_run_checks
 from harness.verify.finding import Severity
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from tests.samples import OTHER_TRACE, TRACE, arrival, envelope, error, json_item
 
@@ -66,5 +61,6 @@ def test_strays_are_what_no_scenario_started() -> None:
     held = subject()
     whole = replace(held, arrivals=(*held.arrivals, lost))
     assert {parcel.trace_id for parcel in whole.strays} == {None, OTHER_TRACE}
-    assert [event.trace_id for event in whole.telemetry.events] == [TRACE, OTHER_TRACE]
-    assert {report.service for report in whole.telemetry.client_reports} == {"game"}
+    assert [view.trace_id for view in whole.views("event") if isinstance(view, ErrorEvent)] == [TRACE, OTHER_TRACE]
+    assert [event.trace_id for event in whole.outside.events] == [OTHER_TRACE]
+    assert {report.service for report in whole.outside.client_reports} == {"game"}

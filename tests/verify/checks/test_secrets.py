@@ -10,9 +10,9 @@ import pytest
 import sentry_sdk
 from sentry_sdk import logger
 
-from harness.verify.checks.registry import RunSubject
 from harness.verify.checks.secrets import secrets, secrets_outside_traces
 from harness.verify.finding import Finding
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope, Item
 from tests.samples import (

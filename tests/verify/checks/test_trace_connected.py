@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.verify.capture import Capture
-from harness.verify.checks.registry import RunSubject, judge, judge_run
+from harness.verify.checks.registry import judge, judge_run
 from harness.verify.evidence import Evidence, PageView, Response, ServiceFacts
+from harness.verify.run_subject import RunSubject
 from harness.verify.settings import CheckSettings
 from harness.wire.envelope import Envelope
 from harness.wire.trace import DynamicSamplingContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
@@ -13,6 +14,8 @@ from typing import Any, Generic, TypeVar
 from observability.structured_log import log_line
 
 LARGEST_BYTES = 1024 * 1024
+TICK_NS = 2_000_000_000
+"""The longest that a file system's clock stands still: what is written twice meanwhile looks like written once."""
 
 ContentT = TypeVar("ContentT")
 _Signature = tuple[int, ...]
@@ -37,20 +40,31 @@ class WatchedFile(Generic[ContentT]):
         self._purpose = purpose
         self._parse = parse
         self._signature: _Signature | None = None
+        self._uncertain_until_ns = 0
         self._content: ContentT | None = None
+        self._problem: str | None = None
 
     def read(self) -> ContentT | None:
         """Give the content; None while the file cannot be used, which is said once in the log."""
         signature = self._sign()
-        if signature != self._signature:
+        if signature != self._signature or time.time_ns() < self._uncertain_until_ns:
+            if signature != self._signature:
+                self._problem = None
             self._signature = signature
+            self._uncertain_until_ns = (signature[-1] if signature else 0) + TICK_NS
             try:
                 self._content = self.load()
+                self._problem = None
             except ValueError as problem:
                 self._content = None
-                message = f"{self._purpose} cannot be used, so every debug endpoint is closed"
-                log_line(logging.ERROR, message, reason=str(problem))
+                self._say_once(str(problem))
         return self._content
+
+    def _say_once(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            message = f"{self._purpose} cannot be used, so every debug endpoint is closed"
+            log_line(logging.ERROR, message, reason=problem)
 
     def load(self) -> ContentT:
         """Read the file, whatever was read before.
@@ -79,7 +93,7 @@ class WatchedFile(Generic[ContentT]):
         except OSError:
             return ()
         if not S_ISREG(stat.st_mode):
-            return (stat.st_dev, stat.st_ino)
+            return (stat.st_dev, stat.st_ino, 0)
         return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 

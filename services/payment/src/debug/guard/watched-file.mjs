@@ -4,6 +4,8 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { writeLog } from "../../http/request-log.mjs";
 
 const LARGEST_BYTES = 1024 * 1024;
+// The longest that a file system's clock stands still: what is written twice meanwhile looks like written once.
+const TICK_MS = 2000;
 // What begins with a byte order mark is refused as well, like everything else that is no JSON.
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -18,8 +20,11 @@ export class WatchedFile {
   #purpose;
   #parse;
   #signature = "";
+  #uncertainUntil = 0;
   /** @type {T | undefined} */
   #content;
+  /** @type {string | undefined} */
+  #problem;
 
   /**
    * @param {string} path
@@ -36,19 +41,27 @@ export class WatchedFile {
    * @returns {T | undefined} undefined while the file cannot be used, which is said once in the log
    */
   read() {
-    const signature = this.#sign();
-    if (signature !== this.#signature) {
+    const { signature, changedAt } = this.#sign();
+    if (signature !== this.#signature || Date.now() < this.#uncertainUntil) {
+      if (signature !== this.#signature) this.#problem = undefined;
       this.#signature = signature;
+      this.#uncertainUntil = changedAt + TICK_MS;
       try {
         this.#content = this.load();
+        this.#problem = undefined;
       } catch (error) {
         this.#content = undefined;
-        writeLog("error", `${this.#purpose} cannot be used, so every debug endpoint is closed`, {
-          reason: error instanceof Error ? error.message : String(error),
-        });
+        this.#sayOnce(error instanceof Error ? error.message : String(error));
       }
     }
     return this.#content;
+  }
+
+  /** @param {string} problem */
+  #sayOnce(problem) {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    writeLog("error", `${this.#purpose} cannot be used, so every debug endpoint is closed`, { reason: problem });
   }
 
   /**
@@ -68,13 +81,13 @@ export class WatchedFile {
     }
   }
 
-  /** @returns {string} */
+  /** @returns {{ signature: string, changedAt: number }} */
   #sign() {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = statSync(this.#path, { bigint: true });
-      return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+      const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = statSync(this.#path, { bigint: true });
+      return { signature: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedAt: Number(ctimeMs) };
     } catch (error) {
-      return String(error);
+      return { signature: String(error), changedAt: 0 };
     }
   }
 }
