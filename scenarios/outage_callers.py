@@ -56,7 +56,7 @@ class Caller:
 
     name: str
     url: str
-    token: str
+    token: str = field(repr=False)
     rounds: int = 0
     seconds: list[float] = field(default_factory=list)
     unexpected: Counter[str] = field(default_factory=Counter)

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 from urllib.parse import urlsplit
@@ -139,7 +139,8 @@ class Measured:
         resumed: whether an error arrived after it.
         latency: median seconds of an answer while it lasted, and of the healthy instance at the same time.
         exit_seconds: from SIGTERM, in another such outage, to the end of the process.
-        exit_code: what it ended with.
+        exit_code: what it ended with; None if it had to be killed.
+        log: the last lines that it wrote.
     """
 
     caller: Caller
@@ -150,6 +151,7 @@ class Measured:
     latency: tuple[float, float]
     exit_seconds: float
     exit_code: int | None
+    log: str = field(repr=False)
 
     @property
     def missing(self) -> Counter[str]:
@@ -195,6 +197,7 @@ def measure(fleet: RunningFleet, good_times: GoodTimes, outage: Outage) -> dict[
             latency=(median(answers[name]), median(healthy_answers[name])),
             exit_seconds=exits[name],
             exit_code=facts[name].exit_code,
+            log=facts[name].log_tail,
         )
         for name in own
     }
