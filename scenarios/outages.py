@@ -25,7 +25,7 @@ SERVICES = {"Python": "analytics", "Node": "payment"}
 """A service by what its SDK is for."""
 ROUNDS = 6
 SLOW = 1.0
-EXIT_PATIENCE = 15.0
+EXIT_PATIENCE = 25.0
 _ANSWER_PATIENCE = 0.5
 _LOOK_EVERY = 0.02
 _LIMIT = 2
@@ -42,12 +42,14 @@ class Outage:
         flushes: whether SDKs are made to send all they hold while it lasts. Not where that takes them too long, nor
             where what they say of their losses would be lost in a way that nobody can look into.
         watched: seconds after it is over within which reporting should have resumed.
+        lookup: seconds that the system may look for Sentry's address, for which Node's process waits at its end.
     """
 
     title: str
     fault: Fault | None
     flushes: bool = True
     watched: float = 15.0
+    lookup: float = 0.0
 
     @property
     def is_of_address(self) -> bool:
@@ -81,7 +83,8 @@ OUTAGES = [
     Outage("stopped and started again", None, flushes=False),
     Outage("connection refused", faults.connection_refused(), flushes=False),
     Outage("wrong certificate", faults.wrong_certificate(), flushes=False),
-    Outage("no such host", faults.dns_failure(), flushes=False),
+    # A resolver that gets no answer asks twice, and waits 5 s each time.
+    Outage("no such host", faults.dns_failure(), flushes=False, lookup=10.0),
 ]
 
 

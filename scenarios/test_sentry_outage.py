@@ -137,7 +137,7 @@ def test_an_outage_is_sentrys_alone(fleet: RunningFleet, good_times: GoodTimes, 
         assert seconds <= SLOWER * healthy_seconds + NOISE, f"{name} answers later than in good times"
         check_account(name, outage, held, good_times.per_round[name])
         assert held.exit_code == 0, f"{name} does not end as in good times:\n{held.log}"
-        longest = SLOWER * good_times.exits[name] + SDK_TIMEOUT + EXIT_NOISE
+        longest = SLOWER * good_times.exits[name] + SDK_TIMEOUT + EXIT_NOISE + outage.lookup
         assert held.exit_seconds <= longest, f"{name} ends later than the SDK's time-out allows:\n{held.log}"
     assert rows()[outage.title] == row(outage, measured), f"{TABLE.name} says something else"
 
