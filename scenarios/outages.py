@@ -119,10 +119,13 @@ def reporting_to(sentry: Collector, fleet: RunningFleet, fault: Fault | None = N
 
 @contextmanager
 def failing(sentry: Collector, outage: Outage) -> Iterator[None]:
+    """Sentry fails for the length of a ``with`` block; at an address that fails it does so before and after, too."""
     if outage.fault is None:
         sentry.stop()
-        yield
-        sentry.start()
+        try:
+            yield
+        finally:
+            sentry.start()
     elif outage.is_of_address:
         yield
     else:

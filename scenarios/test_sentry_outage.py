@@ -32,7 +32,7 @@ from scenarios.outages import (
 )
 
 TABLE = Path(__file__).parents[1] / "docs" / "sentry-outages.md"
-# A busy machine is slower now and then, but for healthy and failing instances alike; half of SLOW it never is.
+# A busy machine is so for healthy and failing instances alike; who waited for a slow Sentry would need a second.
 SLOWER, NOISE = 3, 0.3
 SDK_TIMEOUT, EXIT_NOISE = 2.0, 2.0
 WARM_UP, FLOOD = 24, 160
