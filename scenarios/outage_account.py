@@ -117,12 +117,18 @@ def times(per_round: Mapping[str, int], rounds: int) -> Counter[str]:
     return Counter({name: number * rounds for name, number in per_round.items()})
 
 
-def has_error_of(sentry: Collector, request_id: str) -> bool:
-    """Whether an error has arrived that a request caused."""
-    quoted = f'"{request_id}"'.encode()
+def has_error_of(sentry: Collector, request_ids: Iterable[str], since: int) -> bool:
+    """Whether an error has arrived that one of some requests caused.
+
+    Args:
+        sentry: where it is to arrive.
+        request_ids: ids of the requests.
+        since: how much had arrived before they were sent.
+    """
+    quoted = [f'"{request_id}"'.encode() for request_id in request_ids]
     return any(
-        item.type == "event" and quoted in item.payload
-        for held in sentry.inbox.arrivals()
+        item.type == "event" and any(name in item.payload for name in quoted)
+        for held in sentry.inbox.arrivals(since=since)
         if held.envelope is not None
         for item in held.envelope.items
     )

@@ -210,21 +210,23 @@ def measure(fleet: RunningFleet, good_times: GoodTimes, outage: Outage) -> dict[
 
 
 def ask_again(sentry: Collector, asking: Mapping[str, Caller], watched: float) -> dict[str, bool]:
-    """Let each service report errors until one arrives, and say of which one did."""
+    """Let each service report errors until one of them arrives, and say of which service one did."""
     deadline = time.monotonic() + watched
+    seen = len(sentry.inbox)
+    asked: dict[str, list[str]] = {name: [] for name in asking}
     resumed = dict.fromkeys(asking, False)
     while time.monotonic() < deadline and not all(resumed.values()):
         for name in asking:
-            if resumed[name]:
-                continue
-            asking[name].ask_all()
-            of_error = asking[name].last_request_id
-            resumed[name] = bool(sentry.inbox.wait_for(partial(_has, sentry, of_error), _ANSWER_PATIENCE))
+            if not resumed[name]:
+                asking[name].ask_all()
+                asked[name].append(asking[name].last_request_id)
+                has_one = partial(_has_error_of, sentry, asked[name], seen)
+                resumed[name] = bool(sentry.inbox.wait_for(has_one, _ANSWER_PATIENCE))
     return resumed
 
 
-def _has(sentry: Collector, request_id: str) -> bool | None:
-    return has_error_of(sentry, request_id) or None
+def _has_error_of(sentry: Collector, request_ids: list[str], since: int) -> bool | None:
+    return has_error_of(sentry, request_ids, since) or None
 
 
 def processes_of(own: RunningFleet) -> dict[str, psutil.Process]:
