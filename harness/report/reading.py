@@ -72,6 +72,8 @@ def read_report(directory: Path) -> Report:
         UnreadableReport: there is none, it is not one that this version reads, or a body is missing or damaged.
     """
     record = read_record(directory)
+    if linked := [folder for folder in _FOLDERS if (directory / folder).is_symlink()]:
+        raise UnreadableReport(f"{directory / linked[0]} is a link to what is not inside the report; do not use it")
     bodies = _Bodies(record, directory)
     # Once now, so that what is missing is said before any work is done.
     for _ in spread(bodies.require, range(len(record.envelopes))):
@@ -162,7 +164,7 @@ def _refusal(held: RefusalRecord, directory: Path) -> Refusal:
 
 def _bytes(file: str, directory: Path) -> bytes:
     # A report may come from anybody, and what it names is copied into the next one.
-    if not _FILE.fullmatch(file) or any((directory / folder).is_symlink() for folder in _FOLDERS):
+    if not _FILE.fullmatch(file):
         raise UnreadableReport(
             f"{directory / 'run.json'} names {file!r}, which is not inside the report; do not use it"
         )

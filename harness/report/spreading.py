@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -39,12 +40,15 @@ def spread(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator
         yield from map(work, items)
         return
     _shared.update(work=work, items=items)
+    # Else each copy looks through everything there is for garbage, and makes it its own by that.
+    gc.freeze()
     try:
         # The processes begin with the first chunk that they are given, and have what is shared from then on.
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
             size = max(1, min(_LARGEST_CHUNK, len(items) // (processes * _CHUNKS_PER_PROCESS)))
             yield from pool.map(_do, range(len(items)), chunksize=size)
     finally:
+        gc.unfreeze()
         _shared.clear()
 
 

@@ -5,6 +5,7 @@ import { readTraceHeadersStrictly } from "./src/http/incoming-trace.mjs";
 import { statusOf } from "./src/http/status.mjs";
 import { runtimeContextsIntegration } from "./src/runtime-contexts.mjs";
 import { makeScrubbingTransport } from "./src/scrubbing.mjs";
+import { impatientHttp } from "./src/sentry-requests.mjs";
 import { checkDsn, orStop } from "./src/settings.mjs";
 
 // What is not named here is sent as "[Filtered]". Names are matched in part: "host" allows X-Forwarded-Host too.
@@ -27,6 +28,7 @@ await orStop(() => checkDsn(process.env));
 readTraceHeadersStrictly();
 Sentry.init({
   transport: makeScrubbingTransport,
+  transportOptions: { httpModule: impatientHttp() },
   defaultIntegrations: false,
   integrations: [
     Sentry.eventFiltersIntegration(),

@@ -9,6 +9,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.integrations import Integration
 from sentry_sdk.scope import add_global_event_processor
+from sentry_sdk.transport import HttpTransport
 from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
@@ -21,6 +22,16 @@ STOP_SECONDS = 1.9
 SHORTEST_FLUSH_SECONDS = 0.5
 
 Sampler = Callable[[dict[str, Any]], float]
+
+
+class _ImpatientTransport(HttpTransport):
+    """The SDK's transport, which sends one envelope after the other, but with less time for each.
+
+    With its own 30 s, a Sentry that takes requests and answers none would have the queue of 100 run over for half
+    a minute more after it is back.
+    """
+
+    TIMEOUT = 5
 
 
 def start_sentry(
@@ -48,6 +59,7 @@ def start_sentry(
         sentry_sdk.init(
             integrations=list(integrations),
             auto_enabling_integrations=False,
+            transport=_ImpatientTransport,
             traces_sample_rate=1.0,
             profiles_sampler=profiles_sampler,
             send_default_pii=False,
