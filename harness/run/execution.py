@@ -15,18 +15,17 @@ from typing import Any
 
 from harness.collector.faults import Fault
 from harness.collector.inbox import DEFAULT_MEMORY, Inbox
-from harness.collector.injecting import Injection
 from harness.collector.server import Collector, is_loopback
 from harness.fleet.choosing import Choice, choose
 from harness.fleet.configuration import did_you_mean
 from harness.fleet.fleet import Fleet, FleetView
 from harness.fleet.instance import StartFailure
-from harness.fleet.operating import Operation
 from harness.fleet.spec import FleetSpec
 from harness.run.authenticating import SHOWN_AS, Authenticator
 from harness.run.gathering import Gathering, entry_of
 from harness.run.harvest import Harvest
 from harness.run.instances import Isolated, IsolatedInstances, ServiceAddress, addresses
+from harness.run.isolated_services import IsolatedServices
 from harness.run.looking import Lookout
 from harness.run.manifest import fetch_manifest
 from harness.run.marking import environment_secrets, new_marks
@@ -43,7 +42,7 @@ from harness.verify.settings import CheckSettings
 CONCURRENT_TRIGGERS = 32
 
 
-class Execution:
+class Execution(IsolatedServices):
     """Runs scenarios against one fleet and hands out the evidence of each.
 
     Thread-safe: any number of test processes may ask for evidence at the same time.
@@ -90,7 +89,7 @@ class Execution:
             platform=choice.platform,
         )
         self._book = TraceBook(self._collector.inbox)
-        self._isolated = IsolatedInstances(self._fleet, self._collector, self._book)
+        super().__init__(IsolatedInstances(self._fleet, self._collector, self._book))
         self._visits = Visits(self._fleet)
         self._lookout = Lookout(self._fleet, self._collector, self._book)
         self._lock = threading.Lock()
@@ -188,55 +187,6 @@ class Execution:
         """
         self._wait_until_up()
         return self._isolated.open(services, environment, faults, definition)
-
-    def release(self, key: str) -> None:
-        """End the instances that `isolate` started."""
-        self._isolated.close(key)
-
-    def flush(self, key: str | None) -> None:
-        """Let isolated instances, or with None all services, send everything they have."""
-        self._isolated.flush(key)
-
-    def log(self, key: str | None, service: str) -> str:
-        """Everything that an isolated instance, or with None the shared one, wrote to standard output and error."""
-        return self._isolated.log(key, service)
-
-    def operate(self, key: str, service: str, operation: Operation) -> None:
-        """Do something to the container of an isolated instance on purpose."""
-        self._isolated.operate(key, service, operation)
-
-    def run_inside(self, key: str, service: str, command: Sequence[str]) -> str:
-        """Run a command inside of the container of an isolated instance; gives what it writes."""
-        return self._isolated.run_inside(key, service, command)
-
-    def wait_exit(self, key: str, service: str, timeout: float) -> int | None:
-        """Wait, so many seconds at most, until an isolated instance ends; gives its exit code."""
-        return self._isolated.wait_exit(key, service, timeout)
-
-    def wait_restarted(self, key: str, service: str, times: int, timeout: float) -> bool:
-        """Wait, so many seconds at most, until an isolated container was started again so often, and is ready."""
-        return self._isolated.wait_restarted(key, service, times, timeout)
-
-    def inject(self, key: str, faults: Sequence[Fault]) -> str:
-        """Have faults befall isolated instances from now on; gives a key for them.
-
-        Raises:
-            InvalidFault: one of them belongs to the DSN that an instance starts with.
-            InvalidScenario: one is meant for another service.
-        """
-        return self._isolated.inject(key, faults)
-
-    def withdraw(self, injected: str) -> None:
-        """Take such faults away."""
-        self._isolated.withdraw(injected)
-
-    def injections(self, injected: str, count: int = 0, timeout: float = 0.0) -> tuple[Injection, ...]:
-        """What such faults did, once that are so many requests or the time, in seconds, is over."""
-        return self._isolated.injections(injected, count, timeout)
-
-    def captured(self, key: str) -> Evidence:
-        """Everything that isolated instances have sent and were put through, after a flush barrier."""
-        return self._isolated.captured(key)
 
     def token(self, claims: Mapping[str, Any]) -> str:
         """A token as triggers get it, with some claims of its own.
