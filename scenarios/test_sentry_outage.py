@@ -49,11 +49,13 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def good_times(fleet: RunningFleet) -> Iterator[GoodTimes]:
+def good_times(fleet: RunningFleet, pytestconfig: pytest.Config) -> Iterator[GoodTimes]:
     """What outages are compared with.
 
     Every test that needs services uses it, so where these are no processes of this machine it is the place to skip.
     """
+    if pytestconfig.getoption("--fleet") != "process":
+        pytest.skip("it signals and measures processes, at addresses of their own: --fleet=process")
     with Collector() as sentry, reporting_to(sentry, fleet) as own:
         asking = callers(own)
         for caller in asking.values():
