@@ -7,7 +7,7 @@ words for whom it befalls (`Selection`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack, get_args
 
@@ -116,6 +116,24 @@ class Fault:
     def is_rate_limit(self) -> bool:
         """Whether it has SDKs keep something back for some time."""
         return self.status == _TOO_MANY_REQUESTS or any(name == "x-sentry-rate-limits" for name, _ in self.headers)
+
+    def limits(self, categories: Collection[str]) -> bool:
+        """Whether it has SDKs keep back something of these data categories for some time.
+
+        A limit that cannot be read is one for everything: Node's SDK makes one of a minute of it. Source:
+        https://develop.sentry.dev/sdk/expected-features/rate-limiting/.
+        """
+        if not self.is_rate_limit:
+            return False
+        stated = next((value for name, value in self.headers if name == "x-sentry-rate-limits"), None)
+        if stated is None:
+            return True
+        for limit in stated.split(","):
+            seconds, colon, rest = limit.strip().partition(":")
+            of = rest.partition(":")[0].split(";")
+            if not (seconds.isdecimal() and colon) or of == [""] or not {*categories}.isdisjoint(of):
+                return True
+        return False
 
     def __str__(self) -> str:
         return _WORDS[self.kind](self)

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -48,6 +48,18 @@ class Injection:
     def costs_telemetry(self) -> bool:
         """Whether something of the service may be missing in Sentry by it."""
         return not self.kept or self.fault.costs_telemetry
+
+    def may_cost(self, categories: Collection[str]) -> bool:
+        """Whether something of these data categories may be missing in Sentry by it.
+
+        Args:
+            categories: such as ``error``.
+        """
+        if self.request is None or self.fault.kind == "hang":
+            # Nothing gets past the one, and all that comes later waits for the other.
+            return True
+        is_lost = not self.kept and (not self.quantities or not self.quantities.keys().isdisjoint(categories))
+        return is_lost or self.fault.limits(categories)
 
     def __str__(self) -> str:
         who = self.service or f"project {self.project_id}"

@@ -9,6 +9,8 @@ from harness.run.summary import RunSummary
 
 Line = tuple[str, dict[str, bool]]
 
+_FAULTS_TOLD = 10
+
 
 def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequence[str] = ()) -> Iterator[Line]:
     """The summary line by line, each with the terminal markup to print it in.
@@ -32,12 +34,15 @@ def summary_lines(summary: RunSummary, warned: Sequence[str] = (), allowed: Sequ
     else:
         yield "lost traces none", {}
     if summary.refusals:
-        yield f"refused     {len(summary.refusals)} requests that Sentry would refuse too:", {"red": True}
+        yield f"refused     {len(summary.refusals)} requests:", {"red": True}
         yield from ((f"  {refusal}", {}) for refusal in summary.refusals[:10])
     if summary.faults:
         yield f"faults      {len(summary.faults)} were injected on purpose, see the report:", {}
         told = Counter(summary.faults)
-        yield from ((f"  {count} x {fault}", {}) for fault, count in told.most_common(10))
+        yield from ((f"  {count} x {fault}", {}) for fault, count in told.most_common(_FAULTS_TOLD))
+        if len(told) > _FAULTS_TOLD:
+            others = told.most_common()[_FAULTS_TOLD:]
+            yield f"  and {sum(count for _, count in others)} more of {len(others)} other kinds", {}
     if summary.died:
         yield "Services that died although no scenario expects it, which fails the run:", {"red": True, "bold": True}
         yield from ((f"  {name} ended with exit code {code}", {"red": True}) for name, code in summary.died)

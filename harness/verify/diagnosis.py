@@ -86,8 +86,9 @@ def likely_causes(
     """Causes that the evidence speaks for, the strongest first; always at least one."""
     service = str(criteria.get("service") or evidence.target)
     facts = evidence.services.get(service, ServiceFacts(service))
+    on_purpose = list(_of_faults(service, evidence))
     causes = [
-        *_of_faults(service, evidence),
+        *on_purpose,
         *_of_response(evidence),
         *_of_near_misses(everything, criteria),
         *_of_other_kind(kind, inside),
@@ -96,7 +97,7 @@ def likely_causes(
         *_of_discards(facts, kind, outside),
         *(f"the collector refused what {service} sent: {refusal}" for refusal in facts.refusals[:3]),
     ]
-    if not facts.ever_contacted and facts.state not in ("no-sdk", "not-initialised"):
+    if not on_purpose and not facts.ever_contacted and facts.state not in ("no-sdk", "not-initialised"):
         causes.append(f"{service} never contacted its DSN: is SENTRY_DSN used, or does a proxy divert it?")
     if facts.fate is not None:
         causes.append(f"{service} could not send all it had: {facts.fate}.")

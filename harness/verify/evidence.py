@@ -145,10 +145,13 @@ class Evidence:
     page: PageView | None = None
     faults: tuple[Injection, ...] = field(default=(), repr=False)
 
-    @property
-    def lacks_on_purpose(self) -> bool:
-        """Whether faults have kept something from arriving, so that a gap is nobody's fault."""
-        return any(fault.costs_telemetry for fault in self.faults)
+    def lacks_on_purpose(self, *categories: str) -> bool:
+        """Whether faults may have kept something from arriving, so that a gap is nobody's fault.
+
+        Args:
+            categories: the data categories in which there is a gap, such as ``error``.
+        """
+        return any(fault.may_cost(categories) for fault in self.faults)
 
 
 def origin_of(arrival: Arrival, services_by_project: Mapping[str, str]) -> Origin:

@@ -37,6 +37,8 @@ def write_configuration(
         The path.
     """
     document = tomllib.loads(PROJECT_CONFIGURATION.read_text(encoding="utf-8"))
+    # Sabotage is done to processes, and not all services are kept.
+    document.pop("compose", None)
     if (token := document["fleet"].get("token")) is not None:
         token["key"] = str(ROOT / token["key"])
     document["service"] = {name: _service(name, document, services) for name in services}

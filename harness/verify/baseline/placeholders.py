@@ -11,7 +11,7 @@ from typing import Any
 _LOOPBACK = re.compile(r"(?:\b127\.0\.0\.1|\blocalhost|\[::1\]):\d+\b")
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _IDENTIFIER = re.compile(
-    rf"(?<![0-9A-Za-z])(?:(?P<prefix>[a-z]{{2,8}})[_-])?(?P<id>{_UUID}|[0-9a-f]{{32}}|[0-9a-f]{{16}}|(?<=[_-])[0-9a-f]{{8,40}})(?![0-9A-Za-z])"
+    rf"(?<![0-9A-Za-z])(?<!\d\.)(?:(?P<prefix>[a-z]{{2,8}})[_-])?(?P<id>{_UUID}|[0-9a-f]{{32}}|[0-9a-f]{{16}}|(?<=[_-])[0-9a-f]{{8,40}})(?![0-9A-Za-z])"
 )
 _MEASURES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),

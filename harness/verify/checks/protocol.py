@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from harness.collector.ingest import Refusal
@@ -38,6 +38,7 @@ def protocol(subject: Subject) -> Iterator[Finding]:
 def protocol_of_run(subject: RunSubject) -> Iterator[Finding]:
     """Nothing was refused, and what belongs to no trace, such as sessions, follows the protocol as well."""
     yield from _refused(subject.refusals)
+    yield from _not_kept(subject.refusals)
     for sent in subject.traceless:
         yield from _headers(sent)
         yield from item_findings(sent, None)
@@ -55,6 +56,21 @@ def _refused(refusals: Iterable[Refusal]) -> Iterator[Finding]:
             message=f"Sentry would answer {first.status}, so everything in it is lost: {first.detail}{more}",
             service=first.service,
             item=f"{first.method} {first.path}",
+        )
+
+
+def _not_kept(refusals: Iterable[Refusal]) -> Iterator[Finding]:
+    alike: dict[tuple[str | None, int, str], int] = Counter(
+        (refusal.service, refusal.status, refusal.detail)
+        for refusal in refusals
+        if refusal.status >= _SERVER_ERRORS and refusal.method == "POST"
+    )
+    for (service, status, detail), count in alike.items():
+        yield Finding(
+            code="protocol.not-kept",
+            message=f"the collector itself could not take what was sent and answered {status}: {detail}. {count} "
+            "requests are missing by that, so what did not arrive proves nothing",
+            service=service,
         )
 
 

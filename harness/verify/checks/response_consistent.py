@@ -35,7 +35,7 @@ def response_consistent(subject: Subject) -> Iterator[Finding]:
 
 def _unreported(capture: Capture, status: int) -> Iterator[Finding]:
     target = capture.evidence.target
-    if capture.evidence.lacks_on_purpose:
+    if capture.evidence.lacks_on_purpose("error"):
         return
     if capture.errors or target not in capture.trace.services or _was_reported_elsewhere(capture):
         # Where the trace does not lead, trace-connected says so; one cause is one finding.

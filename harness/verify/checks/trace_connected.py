@@ -24,7 +24,7 @@ def trace_connected(subject: Subject) -> Iterator[Finding]:
         return
     trace = subject.capture.trace
     evidence = subject.capture.evidence
-    if evidence.lacks_on_purpose:
+    if evidence.lacks_on_purpose("error", "transaction", "span"):
         return
     yield from _broken_links(evidence, trace)
     yield from _skipped(evidence, trace)

@@ -35,6 +35,7 @@ def rules() -> Placeholders:
         ("http://payment-1:8000/process", "http://<payment>/process"),
         ("http://payment:8000/ and not payment:80001", "http://<payment>/ and not payment:80001"),
         ("http://repayment:8000/", "http://repayment:8000/"),
+        ("chance 0.0538284801052468 and 0.53828480105246", "chance 0.0538284801052468 and 0.53828480105246"),
         ("connect to localhost:5123 refused", "connect to <address-1> refused"),
         ("/home/someone/checkout/shop/app.py", "<root>/shop/app.py"),
         ("/tmp/shop-7n57ifl_/db.sqlite3 is locked", "<temporary>/db.sqlite3 is locked"),

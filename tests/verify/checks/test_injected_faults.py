@@ -53,6 +53,8 @@ def codes(*injections: Injection, without_spans: bool = False) -> set[str]:
         (faults.hang(), True),
         (faults.dns_failure(), True),
         (faults.rate_limited("60:error:key", status=200), True),
+        (faults.rate_limited("60::key", status=200), True),
+        (faults.rate_limited("soon:::,;", status=200), True),
         (faults.slow_body(1.0), False),
         (faults.truncated(), False),
     ],
@@ -63,6 +65,17 @@ def test_a_gap_is_excused_by_a_fault_that_can_make_one(fault: Fault, is_excused:
     assert codes(injection(fault)) == (set() if is_excused else {"response-consistent.unreported"})
     assert codes(without_spans=True) == {"trace-connected.not-reached"}
     assert codes(injection(fault), without_spans=True) == (set() if is_excused else {"trace-connected.not-reached"})
+
+
+def test_what_befell_another_category_excuses_nothing() -> None:
+    transactions = injection(faults.rate_limited("60:transaction:key, 60:span;log_item:key", status=200))
+    assert codes(transactions) == {"response-consistent.unreported"}
+    assert codes(transactions, without_spans=True) == set()
+    session = injection(faults.answer(503), items=("session",), quantities={"session": 1})
+    assert codes(session) == {"response-consistent.unreported"}
+    assert codes(session, without_spans=True) == {"trace-connected.not-reached"}
+    # All that comes later waits for it.
+    assert codes(replace(session, fault=faults.hang())) == set()
 
 
 def test_an_event_that_an_sdk_could_not_know_to_have_arrived_may_come_twice() -> None:

@@ -368,11 +368,18 @@ def refused(status: int) -> Refusal:
 
 
 def test_what_the_collector_refused_is_found_over_the_run() -> None:
-    (found,) = run_findings(protocol_of_run, refusals=(refused(400), refused(429), refused(500)))
+    (found,) = run_findings(protocol_of_run, refusals=(refused(400), refused(429)))
 
     assert found.code == "protocol.refused"
     assert found.service == "game"
     assert "malformed envelope at byte 3" in found.message
+
+
+def test_what_the_collector_itself_could_not_keep_leaves_nothing_proved() -> None:
+    (found,) = run_findings(protocol_of_run, refusals=(refused(503), refused(503)))
+
+    assert (found.code, found.service, found.severity) == ("protocol.not-kept", "game", "error")
+    assert "2 requests are missing" in found.message
 
 
 def test_what_was_refused_for_the_same_reason_is_said_once() -> None:
