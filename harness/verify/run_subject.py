@@ -13,7 +13,7 @@ from harness.telemetry.reading import Telemetry, View, read_envelope, sorted_by_
 from harness.telemetry.routing import trace_ids
 from harness.verify.egress import Parcel, parcels
 from harness.verify.evidence import origin_of
-from harness.verify.sent import SentEnvelope
+from harness.verify.sent import SentEnvelope, traceless_envelopes
 from harness.verify.settings import CheckSettings
 
 # What says of no trace of its own that it belongs to it belongs to the envelope's.
@@ -59,32 +59,26 @@ class RunSubject:
         """Views of what belongs to no trace, or to one that no scenario started."""
         return sorted_by_kind(
             view
-            for number in self._outsiders
-            for view in self._views(self.arrivals[number])
+            for arrival in self._outsiders
+            for view in self._views(arrival)
             if getattr(view, "trace_id", None) not in self.traces
         )
 
     @property
     def strays(self) -> Iterator[Parcel]:
         """Every text that left the services outside of all scenarios' traces."""
-        held = (self.arrivals[number] for number in self._outsiders)
-        return (parcel for parcel in parcels(held, self.services_by_project) if parcel.trace_id not in self.traces)
+        held = parcels(self._outsiders, self.services_by_project)
+        return (parcel for parcel in held if parcel.trace_id not in self.traces)
 
     @property
     def traceless(self) -> Iterator[SentEnvelope]:
-        """Envelopes that speak of no trace at all.
-
-        These are sessions, client reports and whatever is so broken that its trace cannot be read.
-        """
-        for number in self._outsiders:
-            arrival = self.arrivals[number]
-            if arrival.envelope is not None and not trace_ids(arrival.envelope):
-                yield SentEnvelope(arrival.envelope, origin_of(arrival, self.services_by_project))
+        """Envelopes that speak of no trace at all."""
+        return traceless_envelopes(self._outsiders, self.services_by_project)
 
     @cached_property
-    def _outsiders(self) -> tuple[int, ...]:
-        """Positions of the arrivals in which something is outside of the scenarios' traces."""
-        return tuple(index for index, arrival in enumerate(self.arrivals) if not self._is_inside(arrival))
+    def _outsiders(self) -> tuple[Arrival, ...]:
+        """Arrivals in which something is outside of the scenarios' traces."""
+        return tuple(arrival for arrival in self.arrivals if not self._is_inside(arrival))
 
     def _is_inside(self, arrival: Arrival) -> bool:
         envelope = arrival.envelope
@@ -93,7 +87,5 @@ class RunSubject:
         return all(item.type in _OF_A_TRACE for item in envelope.items) and trace_ids(envelope) <= self.traces
 
     def _views(self, arrival: Arrival, types: tuple[str, ...] | None = None) -> Iterator[View]:
-        envelope = arrival.envelope
-        if envelope is None or (types is not None and not any(item.type in types for item in envelope.items)):
-            return
-        yield from read_envelope(envelope, origin_of(arrival, self.services_by_project), types)
+        if (envelope := arrival.envelope) is not None:
+            yield from read_envelope(envelope, origin_of(arrival, self.services_by_project), types)

@@ -10,6 +10,7 @@ from typing import Any
 from harness.collector.inbox import Arrival
 from harness.telemetry.events import ErrorEvent
 from harness.telemetry.origin import Origin
+from harness.telemetry.routing import trace_ids
 from harness.telemetry.shape import mapping, sequence, text
 from harness.telemetry.signals import read_log, read_metric
 from harness.telemetry.spans import span_of_stream, spans_of_transaction
@@ -103,6 +104,22 @@ class SentEntry:
 def sent_envelopes(capture: Capture) -> Iterator[SentEnvelope]:
     """Every envelope that speaks of the scenario's trace."""
     return _with_sender(capture.evidence.arrivals, capture.evidence.services_by_project)
+
+
+def traceless_envelopes(
+    arrivals: Iterable[Arrival], services_by_project: Mapping[str, str]
+) -> Iterator[SentEnvelope]:
+    """Envelopes that speak of no trace at all.
+
+    These are sessions, client reports and whatever is so broken that its trace cannot be read.
+
+    Args:
+        arrivals: where to look.
+        services_by_project: service names by the project id of their DSN.
+    """
+    for sent in _with_sender(arrivals, services_by_project):
+        if not trace_ids(sent.envelope):
+            yield sent
 
 
 def sent_items(capture: Capture, *types: str) -> Iterator[SentItem]:
