@@ -106,9 +106,6 @@ async def _send(
         return await _send_unless_abandoned(clients.single, request, outgoing, body)
     try:
         return await _send_unless_abandoned(clients.repeatable, request, outgoing, body)
-    except httpx.ConnectError:
-        # There was no connection that could have been a used one.
-        raise
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         if body.has_new_connection:
             raise
@@ -152,6 +149,8 @@ class _RequestBody:
         self._connection = asyncio.get_running_loop().create_future()
         self._length = int(request.headers.get("content-length", 0))
         self.is_announced = has_body(request.headers.raw)
+        self.has_new_connection = False
+        """Whether a connection was made for it, or tried to be."""
         self.read = anyio.Event()
         if not self.is_announced:
             self.read.set()
@@ -174,11 +173,6 @@ class _RequestBody:
             return aiter(self)
         self.read.set()
         return self._first
-
-    @property
-    def has_new_connection(self) -> bool:
-        """Whether it was sent on a connection that was made for it."""
-        return self._connection.done()
 
     async def begin(self) -> bool:
         """Wait for the first bytes of an announced body; tells whether the client is still there."""
@@ -221,7 +215,9 @@ class _RequestBody:
 
     async def note_connection(self, event: str, known: dict[str, Any]) -> None:
         """Remember where the body goes; a `trace` extension of httpcore."""
-        if event == "connection.connect_tcp.complete" and not self._connection.done():
+        if event == "connection.connect_tcp.started":
+            self.has_new_connection = True
+        elif event == "connection.connect_tcp.complete" and not self._connection.done():
             self._connection.set_result(known["return_value"])
 
     async def end_when_answered(self) -> None:
