@@ -100,11 +100,8 @@ def read_attachment(path: Path, values: object, services: Collection[str]) -> At
     if values == {}:
         return None
     table = Table(f"{path}, [attach]", values, ("collector", "control", "service"))
-    tables = Table(f"{path}, [attach.service]", table.table("service"), services)
-    attached = {
-        name: _service(Table(f"{path}, [attach.service.{name}]", tables.table(name), ("url", "dsn", "agent")))
-        for name in services
-    }
+    tables = table.below("service", services)
+    attached = {name: _service(tables.below(name, ("url", "dsn", "agent"))) for name in services}
     _require_own_projects(tables, attached)
     control = _endpoint(table, "control")
     if control is None and (astray := [name for name, service in attached.items() if service.agent]):

@@ -96,6 +96,19 @@ class Table:
             raise self.complain(key, f"must be a port number from 1 to 65535, not {value!r}.")
         return value
 
+    def below(self, key: str, allowed: Collection[str]) -> Table:
+        """A table inside this one; an empty one when the key is absent.
+
+        Args:
+            key: its name.
+            allowed: the keys that may appear in it.
+
+        Raises:
+            ConfigurationError: it is no table, or it holds a key that is not allowed.
+        """
+        where = f"{self.where[:-1]}.{key}]" if self.where.endswith("]") else f"{self.where}, [{key}]"
+        return Table(where, self.table(key), allowed)
+
     def table(self, key: str) -> object:
         """The raw value of a nested table; an empty one when the key is absent."""
         return self._values.get(key, {})

@@ -43,17 +43,10 @@ def service_environment(
     kept = {name: value for name, value in inherited.items() if not name.startswith("SENTRY_")}
     if DEBUG_VARIABLE in inherited:
         kept[DEBUG_VARIABLE] = inherited[DEBUG_VARIABLE]
-    no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), _LOOPBACK_NAMES]))
     environment = {
         **kept,
         "PORT": str(port),
-        "SENTRY_DSN": dsn,
-        "SENTRY_ENVIRONMENT": sentry_environment,
-        "SENTRY_RELEASE": release,
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-        # A crash must not take the last lines of the log with it.
-        "PYTHONUNBUFFERED": "1",
+        **reporting_variables(kept, _LOOPBACK_NAMES, dsn=dsn, sentry_environment=sentry_environment, release=release),
         **own,
     }
     environment[AGENT_VARIABLE] = agent_address
@@ -61,6 +54,30 @@ def service_environment(
     preload = f'--require "{_quoted(AGENTS / "node" / "agent.cjs")}"'
     environment["NODE_OPTIONS"] = " ".join(filter(None, [environment.get("NODE_OPTIONS"), preload]))
     return environment
+
+
+def reporting_variables(
+    before: Mapping[str, str], undiverted: str, *, dsn: str, sentry_environment: str, release: str
+) -> dict[str, str]:
+    """The variables by which a service reports to the collector, wherever it runs.
+
+    Args:
+        before: what is set already.
+        undiverted: hosts that no proxy shall divert, with commas between.
+        dsn: where the SDK shall send to.
+        sentry_environment: the ``environment`` of its events.
+        release: the ``release`` of its events.
+    """
+    no_proxy = ",".join(filter(None, [before.get("NO_PROXY") or before.get("no_proxy"), undiverted]))
+    return {
+        "SENTRY_DSN": dsn,
+        "SENTRY_ENVIRONMENT": sentry_environment,
+        "SENTRY_RELEASE": release,
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        # A crash must not take the last lines of the log with it.
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _quoted(path: Path) -> str:

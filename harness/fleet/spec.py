@@ -121,7 +121,7 @@ def load_fleet_spec(path: Path) -> FleetSpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem}.") from problem
     top = Table(str(path), document, ("attach", "baseline", "checks", "collector", "compose", "fleet", "service"))
-    fleet = Table(f"{path}, [fleet]", top.table("fleet"), _FLEET_KEYS)
+    fleet = top.below("fleet", _FLEET_KEYS)
     tables = top.table("service")
     if not isinstance(tables, dict) or not tables:
         raise ConfigurationError(f"{path}: no service. Add a [service.<name>] table with a 'command' for each.")

@@ -67,11 +67,8 @@ def read_compose(path: Path, values: object, services: Collection[str]) -> Compo
     if not files:
         raise table.complain("file", 'is missing: name the Compose files, like ["docker-compose.yml"].')
     common = table.texts("environment")
-    tables = Table(f"{path}, [compose.service]", table.table("service"), services)
-    found = {
-        name: _service(name, common, Table(f"{path}, [compose.service.{name}]", tables.table(name), _SERVICE_KEYS))
-        for name in services
-    }
+    tables = table.below("service", services)
+    found = {name: _service(name, common, tables.below(name, _SERVICE_KEYS)) for name in services}
     owners: dict[str, str] = {}
     for name, service in found.items():
         if (other := owners.setdefault(service.name, name)) != name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.fleet.containers.document import AGENTS_IN_CONTAINER
-from harness.fleet.environment import AGENT_VARIABLE
+from harness.fleet.environment import AGENT_VARIABLE, reporting_variables
 
 
 def container_environment(
@@ -32,17 +32,12 @@ def container_environment(
         collector_host: where the collector is, which no proxy shall divert.
     """
     before = {**image, **{name: value for name, value in file.items() if value is not None}, **own}
-    no_proxy = ",".join(filter(None, [before.get("NO_PROXY") or before.get("no_proxy"), collector_host]))
     path = ":".join(filter(None, [f"{AGENTS_IN_CONTAINER}/python", before.get("PYTHONPATH")]))
     preload = f'--require "{AGENTS_IN_CONTAINER}/node/agent.cjs"'
     return {
-        "SENTRY_DSN": dsn,
-        "SENTRY_ENVIRONMENT": sentry_environment,
-        "SENTRY_RELEASE": release,
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-        # A crash must not take the last lines of the log with it.
-        "PYTHONUNBUFFERED": "1",
+        **reporting_variables(
+            before, collector_host, dsn=dsn, sentry_environment=sentry_environment, release=release
+        ),
         **own,
         AGENT_VARIABLE: agent_address,
         "PYTHONPATH": path,
