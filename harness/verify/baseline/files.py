@@ -46,8 +46,7 @@ def baseline_of(nodeid: str, root: Path, platform: str = DEFAULT_PLATFORM) -> Pa
         platform: one on which something else is captured than as processes; that has a file of its own.
     """
     module, *names = nodeid.split("::")
-    path = baseline_path(root / module, names)
-    return path if platform == DEFAULT_PLATFORM else path.with_name(f"{path.stem}@{platform}{path.suffix}")
+    return _of_platform(baseline_path(root / module, names), platform)
 
 
 def baselines_of(nodeid: str, root: Path) -> list[Path]:
@@ -79,7 +78,11 @@ def versions_of(directory: Path, platform: str) -> Path:
         directory: the directory of the baselines.
         platform: where the services run.
     """
-    return directory / (VERSIONS if platform == DEFAULT_PLATFORM else f"versions@{platform}.json")
+    return _of_platform(directory / VERSIONS, platform)
+
+
+def _of_platform(path: Path, platform: str) -> Path:
+    return path if platform == DEFAULT_PLATFORM else path.with_name(f"{path.stem}@{platform}{path.suffix}")
 
 
 def read_shape(path: Path) -> dict[str, Any] | None:
